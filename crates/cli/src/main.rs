@@ -1,0 +1,2 @@
+//! headwater
+fn main() {}

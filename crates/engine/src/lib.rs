@@ -1,0 +1,1 @@
+//! Log to fold to store: partition tasks, waiters, the clock, the outbox.

@@ -1,0 +1,175 @@
+//! One event's fold: what it may read, and the delta that it answers with.
+
+use std::collections::BTreeMap;
+
+use headwater_event::{Event, Offset, Reason, Refusal, Timestamp, catalog::names};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    FoldError, Head, Row, RowKey, StoredRow, StoredRows, TableRow, Value,
+    batch::Batch,
+    codec::Damaged,
+    family::log::DeadLetter,
+    rows::Put,
+};
+
+/// An event that follows from another, to be published by the outbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Derived {
+    /// Where it goes.
+    pub to: headwater_event::PartitionId,
+    /// The event, without what the outbox adds: id, source, cause, outlet.
+    pub event: Event,
+}
+
+/// The fold of one event: read through it, push changes into it.
+#[derive(Debug)]
+pub struct Fold<'a, R> {
+    /// The event.
+    pub event: &'a Event,
+    /// The event's time, or the log's where it has none.
+    pub event_time: Timestamp,
+    /// The offset of its record: for keys of tables keyed by position.
+    pub offset: Offset,
+    /// What the partition knows besides rows.
+    pub head: &'a Head,
+    rows: &'a Batch<'a, R>,
+    delta: Delta,
+}
+
+/// What one event changes.
+#[derive(Debug, Default)]
+pub struct Delta {
+    pub(crate) puts: Vec<Put>,
+    pub(crate) derived: Vec<Derived>,
+    pub(crate) counters: BTreeMap<String, u64>,
+    pub(crate) assigned: serde_json::Value,
+    pub(crate) mismatches: Vec<Refusal>,
+    next_index: u32,
+}
+
+impl<'a, R: StoredRows> Fold<'a, R> {
+    pub(crate) fn new(
+        event: &'a Event,
+        event_time: Timestamp,
+        offset: Offset,
+        head: &'a Head,
+        rows: &'a Batch<'a, R>,
+    ) -> Self {
+        Self { event, event_time, offset, head, rows, delta: Delta::default() }
+    }
+
+    pub(crate) fn finish(self) -> Delta {
+        self.delta
+    }
+
+    /// The payload as its Rust type. The schema was checked before, so this fails only for a bug.
+    pub fn payload<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        T::deserialize(&self.event.data).map_err(|error| {
+            Refusal::new(Reason::SchemaViolation, format!("payload: {error}"))
+        })
+    }
+
+    /// The row of a built-in table with these key values, in the event's project.
+    pub fn get<T: TableRow>(&self, key: &[Value]) -> Result<Option<T>, FoldError> {
+        let key = T::table().key_of(&self.event.project, key);
+        let Some(bytes) = self.latest_bytes(&key)? else { return Ok(None) };
+        let stored = StoredRow::decode(&bytes)?;
+        let RowKey { values, .. } = T::table().read_key(&key)?;
+        T::from_values(values, stored.row.values)
+            .map(Some)
+            .ok_or_else(|| Damaged("row: a value of another type").into())
+    }
+
+    /// The stored bytes under a key, with what this fold changed before.
+    pub(crate) fn latest_bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, FoldError> {
+        match self.delta.puts.iter().rev().find(|put| put.key == key) {
+            Some(put) => Ok(put.row.as_ref().map(|row| row.encode(self.rows.provenance()))),
+            None => Ok(self.rows.latest(key)?),
+        }
+    }
+
+    /// Writes a row of a built-in table.
+    pub fn put<T: TableRow>(&mut self, row: &T) {
+        let table = T::table();
+        let mut key = table.key_of(&self.event.project, &row.key_values());
+        if table.keyed_by == crate::KeyedBy::Position {
+            crate::Table::add_position(&mut key, self.offset, self.delta.next_index);
+            self.delta.next_index += 1;
+        }
+        let row = Row {
+            event_source: self.event.source.clone(),
+            event_id: self.event.id.clone(),
+            values: row.stored_values(),
+        };
+        self.delta.puts.push(Put::new(table, key, Some(row)));
+    }
+
+    /// Removes a row of a built-in table.
+    pub fn remove<T: TableRow>(&mut self, key: &[Value]) {
+        let key = T::table().key_of(&self.event.project, key);
+        self.delta.puts.push(Put::new(T::table(), key, None));
+    }
+
+    pub(crate) fn push(&mut self, put: Put) {
+        self.delta.puts.push(put);
+    }
+
+    /// The next number of a counter, from 1.
+    pub fn next_number(&mut self, counter: &str) -> u64 {
+        let before = self.delta.counters.get(counter).or_else(|| self.head.counters.get(counter));
+        let next = before.copied().unwrap_or(0) + 1;
+        self.delta.counters.insert(counter.to_owned(), next);
+        next
+    }
+
+    /// Publishes a fact to control and tells it to the caller as what was assigned.
+    pub fn fact(&mut self, event_type: &str, payload: &impl Serialize) {
+        let data = serde_json::to_value(payload).unwrap_or_default();
+        self.assigned(data.clone());
+        self.publish(headwater_event::PartitionId::Control, event_type, data);
+    }
+
+    /// What the caller is told besides that the event was accepted.
+    pub fn assigned(&mut self, assigned: serde_json::Value) {
+        self.delta.assigned = assigned;
+    }
+
+    /// Publishes an event to a partition.
+    pub fn publish(
+        &mut self,
+        to: headwater_event::PartitionId,
+        event_type: &str,
+        data: serde_json::Value,
+    ) {
+        let mut event = Event::new("", "", event_type, self.event.subject.clone(), data);
+        event.project = self.event.project.clone();
+        self.delta.derived.push(Derived { to, event });
+    }
+
+    /// Tells in a dead letter that a view could not take the event.
+    pub(crate) fn view_mismatch(&mut self, view: &str, what: &str) {
+        let refusal = Refusal::new(Reason::ViewMismatch, format!("view {view}: {what}"));
+        let letter = DeadLetter::of_event(self.event, &refusal);
+        self.put(&letter);
+        self.delta.mismatches.push(refusal);
+    }
+
+    /// A refusal of this event's request.
+    pub fn refuse<T>(&self, reason: Reason, detail: impl Into<String>) -> Result<T, FoldError> {
+        Err(Refusal::new(reason, detail).into())
+    }
+}
+
+/// The fact that tells of a refused request.
+pub(crate) fn rejection_fact(event: &Event, refusal: &Refusal) -> Derived {
+    let payload = headwater_event::payload::RequestRejected {
+        request_type: event.event_type.clone(),
+        reason: refusal.reason.name().to_owned(),
+        detail: refusal.detail.clone(),
+    };
+    let data = serde_json::to_value(payload).unwrap_or_default();
+    let mut fact = Event::new("", "", names::REQUEST_REJECTED, event.subject.clone(), data);
+    fact.project = event.project.clone();
+    Derived { to: headwater_event::PartitionId::Control, event: fact }
+}

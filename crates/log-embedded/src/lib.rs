@@ -1,0 +1,1 @@
+//! The event log in segment files inside the process.

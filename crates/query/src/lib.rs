@@ -1,0 +1,35 @@
+//! SQL over the views with DataFusion: one catalog, read at one moment.
+//!
+//! **Invariants.** The only crate that names DataFusion. Reads only: no statement changes a view, a
+//! setting or a file, none opens a path or a URL. A query sees one [`Moment`] and nothing after it. An
+//! error is never a shorter answer: a stream ends with it. Memory is bounded by [`Limits`].
+//!
+//! Not here: snapshots of a store and the log behind them (`headwater-engine` implements
+//! [`PartitionRows`] and [`EventSource`]), output formats and protocols (`headwater-api`).
+//! Start reading at [`Sql`]: `parse` says what is a query, `catalog` which tables there are,
+//! `tables::rows` how one is read.
+
+mod answer;
+mod catalog;
+mod dialect;
+mod error;
+mod filter;
+mod functions;
+mod limits;
+mod moment;
+mod parse;
+mod scan;
+mod session;
+mod sql;
+mod statements;
+mod tables;
+
+pub use answer::{Answer, Batches};
+pub use error::{Error, ErrorKind, ReadError};
+pub use functions::{FunctionDoc, function_docs};
+pub use limits::Limits;
+pub use moment::{EventSource, Moment, PartitionRows};
+pub use sql::Sql;
+
+#[cfg(test)]
+mod tests;

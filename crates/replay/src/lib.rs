@@ -1,0 +1,1 @@
+//! Folds the log again into a fresh store and compares.

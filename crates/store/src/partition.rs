@@ -1,0 +1,176 @@
+//! One partition's RocksDB: commit, point reads, outbox.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rocksdb::{BoundColumnFamily, DB, DBRawIterator, WriteBatch, properties};
+
+use crate::commit::Commit;
+use crate::error::{Error, Result};
+use crate::meta;
+use crate::options::Family;
+use crate::snapshot::Snapshot;
+use crate::tail;
+
+mod open;
+
+/// One partition: rows, history, repeats, outbox and meta values. One thread commits; any number
+/// read.
+pub struct PartitionStore {
+    db: DB,
+    path: PathBuf,
+}
+
+impl PartitionStore {
+    /// Writes all of the commit, or nothing. It survives this process's death; a power cut may take
+    /// it together with all later ones.
+    pub fn commit(&self, commit: &Commit) -> Result<()> {
+        if commit.is_empty() {
+            return Ok(());
+        }
+        let mut batch = WriteBatch::default();
+        let latest = self.family(Family::Latest)?;
+        for (key, row) in &commit.latest {
+            match row {
+                Some(row) => batch.put_cf(&latest, key, row),
+                None => batch.delete_cf(&latest, key),
+            }
+        }
+        if let Some((key, block)) = tail::encode(&commit.versions, commit.backfill) {
+            self.check_unwritten(commit, &key, &block)?;
+            batch.put_cf(&self.family(Family::Tail)?, key, block);
+        }
+        let ids = self.family(Family::Ids)?;
+        for (id, value) in &commit.ids {
+            batch.put_cf(&ids, id, value);
+        }
+        let outbox = self.family(Family::Outbox)?;
+        for (key, value) in &commit.outbox {
+            batch.put_cf(&outbox, key, value);
+        }
+        let metas = self.family(Family::Meta)?;
+        for (name, value) in &commit.meta {
+            if *name == meta::FORMAT_NAME {
+                return Err(Error::bug(format!("meta name {name:?} is the store's own")));
+            }
+            batch.put_cf(&metas, name, meta::encode(name, value));
+        }
+        self.db.write(batch).map_err(|e| self.error("cannot commit", e))
+    }
+
+    /// Folding goes forward, so its block is new; to write over another would lose history. A
+    /// backfill that begins again writes its own blocks anew.
+    fn check_unwritten(&self, commit: &Commit, key: &tail::BlockKey, block: &[u8]) -> Result<()> {
+        if commit.backfill {
+            return Ok(());
+        }
+        match self.get(Family::Tail, key)? {
+            Some(stored) if stored != block => Err(Error::bug(format!(
+                "{} already has a history block that begins at offset {}: a commit over offsets \
+                 that were passed must be a backfill",
+                self.place(),
+                tail::first_offset(key),
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The row of `key`.
+    pub fn get_latest(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.get(Family::Latest, key)
+    }
+
+    /// What was kept for an event's identity.
+    pub fn get_id(&self, id: &[u8; 16]) -> Result<Option<Vec<u8>>> {
+        self.get(Family::Ids, id)
+    }
+
+    /// A named value; an error if it is damaged.
+    pub fn get_meta(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let stored = self.get(Family::Meta, name.as_bytes())?;
+        stored.map(|stored| meta::decode(&self.place(), name, stored)).transpose()
+    }
+
+    /// At most `limit` entries to be published, from the key `from` on. Give the key after the last
+    /// one removed rather than the start: what was removed costs a step until it is compacted.
+    pub fn outbox(&self, from: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let mut cursor = self.db.raw_iterator_cf(&self.family(Family::Outbox)?);
+        let mut out = Vec::new();
+        cursor.seek(from);
+        while out.len() < limit
+            && let Some((key, value)) = cursor.item()
+        {
+            out.push((key.to_vec(), value.to_vec()));
+            cursor.next();
+        }
+        cursor.status().map_err(|e| self.error("cannot read the outbox", e))?;
+        Ok(out)
+    }
+
+    /// Removes entries that were published, all or none.
+    pub fn outbox_remove(&self, keys: &[Vec<u8>]) -> Result<()> {
+        let outbox = self.family(Family::Outbox)?;
+        let mut batch = WriteBatch::default();
+        for key in keys {
+            batch.delete_cf(&outbox, key);
+        }
+        self.db.write(batch).map_err(|e| self.error("cannot remove from the outbox", e))
+    }
+
+    /// The partition as it is now, for as long as the snapshot lives, whatever is committed later.
+    pub fn snapshot(self: &Arc<Self>) -> Snapshot {
+        Snapshot::new(Arc::clone(self))
+    }
+
+    /// Bytes of each family: in live files, and in memory not yet flushed.
+    pub fn sizes(&self) -> Result<Vec<(&'static str, u64)>> {
+        let mut out = Vec::new();
+        for family in Family::ALL {
+            let handle = self.family(family)?;
+            let mut bytes = 0;
+            for property in [properties::LIVE_SST_FILES_SIZE, properties::CUR_SIZE_ALL_MEM_TABLES] {
+                let value = self.db.property_int_value_cf(&handle, property);
+                bytes += value.map_err(|e| self.error("cannot measure", e))?.unwrap_or(0);
+            }
+            out.push((family.name(), bytes));
+        }
+        Ok(out)
+    }
+
+    fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.db
+            .get_cf(&self.family(family)?, key)
+            .map_err(|e| self.error(&format!("cannot read {}", family.name()), e))
+    }
+
+    fn is_empty(&self) -> Result<bool> {
+        for family in Family::ALL {
+            let mut cursor: DBRawIterator<'_> = self.db.raw_iterator_cf(&self.family(family)?);
+            cursor.seek_to_first();
+            cursor.status().map_err(|e| self.error("cannot read", e))?;
+            if cursor.valid() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    pub(crate) fn db(&self) -> &DB {
+        &self.db
+    }
+
+    pub(crate) fn family(&self, family: Family) -> Result<Arc<BoundColumnFamily<'_>>> {
+        self.db.cf_handle(family.name()).ok_or_else(|| {
+            Error::corrupt(format!("{} has no family {}", self.place(), family.name()))
+        })
+    }
+
+    pub(crate) fn error(&self, what: &str, source: rocksdb::Error) -> Error {
+        Error::rocks(what, &self.path, source)
+    }
+
+    /// The folder, for messages.
+    pub(crate) fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+}

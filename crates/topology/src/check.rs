@@ -1,0 +1,210 @@
+//! From files to a checked topology: declarations first, then what they say of each other.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    entities::{EntityDeclared, read_entity},
+    event_types::{EventTypeDeclared, read_event_type},
+    feature_views::{ViewDeclared, read_view},
+    fields::{Fields, Given},
+    limits::{ENTITIES_MAX, EVENT_TYPES_MAX, FEATURE_VIEWS_MAX, TOPOLOGY_BYTES_MAX},
+    link::{Known, link_view},
+    model::{EventType, FeatureView, Topology},
+    paths::{default_schema_folder, schema_folder},
+    problem::{Problem, Problems},
+    schemas::read_schemas,
+    source::{At, SourceFile},
+    yaml,
+};
+
+const SECTIONS: [&str; 3] = ["event_types", "entities", "feature_views"];
+
+/// Reads all YAML files among `files`, and the schemas that they ask for.
+///
+/// `reserved` says which built-in table a view's name would clash with, as in `tracking.runs`.
+///
+/// # Errors
+/// Every problem of every file, by file and line.
+pub fn check(
+    files: &[SourceFile],
+    reserved: &dyn Fn(&str) -> Option<String>,
+) -> Result<Topology, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let mut sorted: Vec<&SourceFile> = files.iter().collect();
+    sorted.sort();
+    let declared = Declared::read(&sorted, &mut problems);
+    declared.check_counts(&mut problems);
+    check_tables(&declared.views, reserved, &mut problems);
+
+    let mut event_types = BTreeMap::new();
+    for declared in &declared.event_types {
+        let event_type = link_event_type(declared, &sorted, &mut problems);
+        event_types.entry(declared.name.clone()).or_insert(event_type);
+    }
+    let entities = declared.entities.into_iter().map(|entity| (entity.name, entity.entity));
+    let known = Known { event_types, entities: entities.collect(), complete: declared.complete };
+    let views: BTreeMap<String, Option<FeatureView>> = declared
+        .views
+        .iter()
+        .map(|view| (view.name.clone(), link_view(view, &known, &mut problems)))
+        .collect();
+
+    let topology = Topology {
+        event_types: whole(known.event_types),
+        entities: whole(known.entities),
+        feature_views: whole(views),
+    };
+    check_size(&topology, &sorted, &mut problems);
+    if problems.is_empty() { Ok(topology) } else { Err(problems.into_sorted()) }
+}
+
+/// What is declared, before references are followed.
+struct Declared<'a> {
+    event_types: Vec<EventTypeDeclared<'a>>,
+    entities: Vec<EntityDeclared<'a>>,
+    views: Vec<ViewDeclared<'a>>,
+    complete: bool,
+}
+
+impl<'a> Declared<'a> {
+    fn read(files: &[&'a SourceFile], problems: &mut Problems) -> Self {
+        let mut declared = Self {
+            event_types: Vec::new(),
+            entities: Vec::new(),
+            views: Vec::new(),
+            complete: true,
+        };
+        for file in files.iter().filter(|file| file.is_yaml()) {
+            let Ok(node) = yaml::read(file, problems) else {
+                declared.complete = false;
+                continue;
+            };
+            let Some(node) = node else { continue };
+            declared.read_file(&file.path, &node, problems);
+        }
+        declared.check_twice(problems);
+        declared
+    }
+
+    fn read_file(&mut self, path: &'a str, node: &yaml::Node<'a>, problems: &mut Problems) {
+        if matches!(node.kind, yaml::Kind::Nothing) {
+            return;
+        }
+        let what = "a topology file".to_owned();
+        let Some(fields) = Fields::read(what, At::start_of(path), node, &SECTIONS, problems) else {
+            self.complete = false;
+            return;
+        };
+        for entry in fields.entries("event_types", problems) {
+            self.event_types.push(read_event_type(entry, problems));
+        }
+        for entry in fields.entries("entities", problems) {
+            self.entities.push(read_entity(entry, problems));
+        }
+        for entry in fields.entries("feature_views", problems) {
+            self.views.push(read_view(entry, problems));
+        }
+    }
+
+    /// Within one file the reader of YAML sees it; this is for two files.
+    fn check_twice(&mut self, problems: &mut Problems) {
+        keep_first("event type", &mut self.event_types, |it| (&it.name, it.at), problems);
+        keep_first("entity", &mut self.entities, |it| (&it.name, it.at), problems);
+        keep_first("feature view", &mut self.views, |it| (&it.name, it.at), problems);
+    }
+
+    fn check_counts(&self, problems: &mut Problems) {
+        let event_types = self.event_types.get(EVENT_TYPES_MAX).map(|it| it.at);
+        let entities = self.entities.get(ENTITIES_MAX).map(|it| it.at);
+        let views = self.views.get(FEATURE_VIEWS_MAX).map(|it| it.at);
+        let found = [
+            (event_types, "event types", EVENT_TYPES_MAX),
+            (entities, "entities", ENTITIES_MAX),
+            (views, "feature views", FEATURE_VIEWS_MAX),
+        ];
+        for (excess, what, max) in found {
+            if let Some(at) = excess {
+                let message = format!("from here on there are more than {max} {what}");
+                problems.add(at, message, "split the topology between two logs");
+            }
+        }
+    }
+}
+
+fn keep_first<T>(
+    what: &str,
+    declared: &mut Vec<T>,
+    named: impl Fn(&T) -> (&String, At<'_>),
+    problems: &mut Problems,
+) {
+    let mut first: BTreeMap<String, String> = BTreeMap::new();
+    declared.retain(|one| {
+        let (name, at) = named(one);
+        let place = format!("{}:{}:{}", at.file, at.line, at.column);
+        if let Some(other) = first.get(name) {
+            let message = format!("{what} `{name}` is declared twice, first at {other}");
+            problems.add(at, message, "keep one of them, or give them different names");
+            return false;
+        }
+        first.insert(name.clone(), place);
+        true
+    });
+}
+
+/// A view `x` is read as the tables `x` and `x_history`.
+fn check_tables(
+    views: &[ViewDeclared<'_>],
+    reserved: &dyn Fn(&str) -> Option<String>,
+    problems: &mut Problems,
+) {
+    let help = "choose another name: both would be found by the same word in SQL";
+    for view in views {
+        let ViewDeclared { name, at, .. } = view;
+        let history = format!("{name}_history");
+        if let Some(table) = reserved(name) {
+            let message = format!("feature view `{name}` clashes with the table {table}");
+            problems.add(*at, message, help);
+        } else if let Some(table) = reserved(&history) {
+            let message =
+                format!("`{history}`, the view's history, clashes with the table {table}");
+            problems.add(*at, message, help);
+        }
+        if let Some(other) = views.iter().find(|other| other.name == history) {
+            let message = format!("feature view `{history}` clashes with the history of `{name}`");
+            problems.add(other.at, message, help);
+        }
+    }
+}
+
+fn link_event_type(
+    declared: &EventTypeDeclared<'_>,
+    files: &[&SourceFile],
+    problems: &mut Problems,
+) -> Option<EventType> {
+    let (folder, asked_at) = match &declared.schema {
+        Given::Absent => (default_schema_folder(&declared.name), declared.at),
+        Given::Refused => return None,
+        Given::Value(target, at) => match schema_folder(declared.at.file, target) {
+            Ok(folder) => (folder, *at),
+            Err(complaint) => {
+                problems.complain(*at, complaint);
+                return None;
+            }
+        },
+    };
+    let schemas = read_schemas(&folder, asked_at, files, problems)?;
+    Some(EventType { description: declared.description.clone(), schemas })
+}
+
+fn check_size(topology: &Topology, files: &[&SourceFile], problems: &mut Problems) {
+    let bytes = serde_json::to_vec(topology).map_or(usize::MAX, |json| json.len());
+    if let Some(file) = files.first().filter(|_| bytes > TOPOLOGY_BYTES_MAX) {
+        let message = format!("the whole topology has {bytes} bytes of JSON");
+        let help = format!("{TOPOLOGY_BYTES_MAX} are allowed: it travels in one event");
+        problems.add(At::start_of(&file.path), message, help);
+    }
+}
+
+fn whole<T>(declared: BTreeMap<String, Option<T>>) -> BTreeMap<String, T> {
+    declared.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}

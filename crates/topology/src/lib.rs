@@ -1,0 +1,41 @@
+//! `topology/*.yaml` to a checked [`Topology`], or every problem by file and line.
+//!
+//! **Invariants.** Pure: it is given texts, never paths to open. All problems are told at once, in
+//! the order of files and lines, whatever order the files were given in. A topology that was checked
+//! here is taken by every fold.
+//!
+//! Not here: reading files (the binary), evaluating the SQL of derived features (`headwater-query`),
+//! validating payloads (`headwater-event`).
+//! Start reading at [`check`]: `yaml` reads a text into a tree with places, `event_types`,
+//! `entities` and `feature_views` read declarations from trees, and `link` checks what they say of
+//! each other.
+
+mod check;
+mod complaint;
+mod duration;
+mod entities;
+mod event_types;
+mod feature_views;
+mod features;
+mod fields;
+mod kinds;
+mod limits;
+mod link;
+mod link_features;
+mod model;
+mod names;
+mod paths;
+mod pointers;
+mod problem;
+mod schemas;
+mod source;
+mod value_types;
+mod yaml;
+
+pub use check::check;
+pub use model::{
+    Aggregate, DerivedFeature, Entity, EventType, Feature, FeatureView, JoinKey, KeyType, Topology,
+    ValueAt, ValueType, ViewSource, Window,
+};
+pub use problem::Problem;
+pub use source::SourceFile;
