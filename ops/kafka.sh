@@ -5,6 +5,8 @@
 #   ops/kafka.sh start [DIR] [PORT]    start a broker with its data in DIR; prints HOST:PORT once it accepts
 #   ops/kafka.sh status [DIR]          prints HOST:PORT and exits 0 if it runs, else exits 1
 #   ops/kafka.sh stop [DIR] [--wipe]   stop it; with --wipe remove DIR as well
+#   ops/kafka.sh run [DIR] [PORT]      start, then stop and wipe as soon as standard input ends
+#   ops/kafka.sh java CLASS [ARG…]     run one of Kafka's own tools
 #
 # DIR is by default $HEADWATER_CACHE/kafka-data. Without PORT the broker takes a free one. Any number of
 # brokers can run at once, each with its own DIR.
@@ -24,7 +26,7 @@ STOP_SECONDS_MAX=15
 PORT_TRIES_MAX=5
 
 fail() { echo "kafka.sh: $*" >&2; exit 3; }
-misuse() { sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+misuse() { sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 
 install() {
     if [ ! -d "$LIB" ]; then
@@ -81,6 +83,9 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=1
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
+# A restarted broker is let in only once its former self has timed out, by default after 9 s.
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=400
 CONFIG
 }
 
@@ -103,6 +108,7 @@ try_start() {
     # Away from the caller's terminal, whose interrupt would otherwise reach the broker too.
     (trap '' INT HUP; java_kafka kafka.Kafka "$dir/server.properties") >>"$dir/broker.log" 2>&1 </dev/null &
     pid=$!
+    disown "$pid"
     echo "$pid" >"$dir/broker.pid"
     for _ in $(seq $((START_SECONDS_MAX * 10))); do
         kill -0 "$pid" 2>/dev/null || { rm -f "$dir/broker.pid"; return 1; }
@@ -156,9 +162,21 @@ status() {
     cat "$dir/address"
 }
 
+# For test programs: however they end, their end of the pipe closes, and no broker is left behind.
+run() {
+    trap '' INT HUP
+    trap 'stop "$dir" --wipe' EXIT
+    start "$1" "${2:-}"
+    cat >/dev/null
+}
+
 command="${1:-}"
 [ -n "$command" ] || misuse
 shift
+if [ "$command" = java ]; then
+    install >/dev/null
+    java_kafka "$@"
+fi
 dir="$CACHE/kafka-data"
 if [ -n "${1:-}" ] && [ "${1:-}" != --wipe ]; then dir="$1"; shift; fi
 case "$command" in
@@ -166,5 +184,6 @@ install) install ;;
 start) start "$dir" "${1:-}" ;;
 status) status "$dir" ;;
 stop) stop "$dir" "${1:-}" ;;
+run) run "$dir" "${1:-}" ;;
 *) misuse ;;
 esac

@@ -1,1 +1,40 @@
-//! Log to fold to store: partition tasks, waiters, the clock, the outbox.
+//! Log to fold to store: the shell that makes the pure folds live.
+//!
+//! The way of an event: [`Engine::submit`] checks it at the edge and appends it; a thread per
+//! partition reads the log, folds, and commits rows and position in one batch; whoever waits is told
+//! the outcome; the outbox publishes what follows. Reads take a [`Moment`](headwater_query::Moment).
+//!
+//! **Invariants.** Only this crate joins log, fold and store. A partition resumes from the position in
+//! its store, after checking it against the log's bytes. The outbox publishes in order and removes
+//! only what the target's log has acknowledged. One process is active: what an older epoch writes to
+//! control is refused by the fold.
+//!
+//! Not here: what an event means (`headwater-fold`), HTTP (`headwater-api`). Start reading at
+//! [`Engine`], then `partition_thread`.
+
+mod ack;
+mod backfill;
+mod clock;
+mod config;
+mod edge;
+mod engine;
+mod error;
+mod folder;
+mod keys;
+mod moment;
+mod opening;
+mod outbox;
+mod partition_thread;
+mod shared;
+mod submit;
+
+pub use ack::Ack;
+pub use config::EngineConfig;
+pub use engine::{Engine, PartitionStatus};
+pub use error::{Error, ErrorKind};
+pub use folder::Folder;
+pub use moment::{open_moment, stored_rows};
+pub use submit::{Receipt, Submitted};
+
+/// The result of everything that the engine does.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -9,8 +9,8 @@ use headwater_event::{Reason, Refusal, Timestamp};
 const RANGE_MICROS: std::ops::RangeInclusive<i64> =
     (i64::MIN / 1_000 + 1)..=(i64::MAX / 1_000 - 1);
 
-/// Refuses a time outside the range.
-pub(crate) fn check(time: Timestamp) -> Result<(), Refusal> {
+/// Refuses a time outside 1677-09-21 to 2262-04-11.
+pub fn check(time: Timestamp) -> Result<(), Refusal> {
     if RANGE_MICROS.contains(&time.micros()) {
         return Ok(());
     }

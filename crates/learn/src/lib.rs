@@ -8,9 +8,10 @@
 //!   CPU: they are computed here, in a written order, with `libm` alone.
 //! - Equal models have equal bytes: [`Model::from_bytes`] takes the canonical spelling only.
 //! - An equal frame (rows in an equal order) and equal [`Settings`] train to equal bytes **on equal
-//!   machines**. Not on every CPU: linfa multiplies matrices with the widest instructions it finds
-//!   (fused or not) and takes `exp` from the platform, so the last bits of the coefficients, and with
-//!   them the hash, may differ. A replay elsewhere must take the recorded bytes, not train anew.
+//!   machines**, not on every CPU: linfa multiplies matrices with the widest instructions found at
+//!   run time and takes `exp` and `ln` from the platform. Measured: glibc without FMA gave other bytes
+//!   for three of six frames, by the last bits of a coefficient. So a replay takes the recorded
+//!   bytes; training anew elsewhere proves them by predictions, not by hash.
 //!
 //! Not here: where rows come from and which row is whose (the caller keeps row ids), splitting into
 //! training and test rows, storing models, deciding which model is better.

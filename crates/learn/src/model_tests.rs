@@ -9,6 +9,7 @@ const GOLDEN: &str = concat!(
     r#""format":"headwater.logistic_regression/v1","intercept":0.25,"means":[40,30000.5,1e+300],"#,
     r#""positive_class":true,"scales":[12.5,1,0.1]}"#
 );
+const SHA256: &str = "c2c7d4ea64b160ecb24fff113ad6e70d94b442f4cf12630f70f149682a71f8f6";
 
 fn golden() -> Model {
     Model::from_bytes(GOLDEN.as_bytes()).unwrap()
@@ -25,7 +26,7 @@ fn the_golden_model_reads_and_writes_its_bytes() {
     assert_eq!(String::from_utf8(model.to_bytes().unwrap()).unwrap(), GOLDEN);
     assert_eq!(model.features(), ["age", "income", "é\"\n"]);
     assert_eq!((model.coefficients(), model.intercept()), (&[0.5, -1.0, 1e-7][..], 0.25));
-    assert_eq!(model.sha256().unwrap(), "");
+    assert_eq!(model.sha256().unwrap(), SHA256);
 }
 
 #[test]
@@ -43,22 +44,17 @@ fn a_trained_model_survives_its_bytes() {
 fn predictions_are_pinned_to_the_bit() {
     let text = GOLDEN.replace("1e+300", "0");
     let model = Model::from_bytes(text.as_bytes()).unwrap();
-    // Log odds 0.25 + 0.5·(52.5−40)/12.5 − 0.25 = 0.5, and 0.25 − 0.25 = 0.
-    for (values, bits) in [
-        ([52.5, 30_000.75, 0.0], 0),
-        ([40.0, 30_000.75, 0.0], 0.5_f64.to_bits()),
-        ([40.0, 30_003.5, 0.0], 0),
-        ([40.0, 31_000.5, 0.0], 0),
-        ([40.0, 1e6, 0.0], 0.0_f64.to_bits()),
-        ([40.0, -1e6, 0.0], 1.0_f64.to_bits()),
+    // The log odds are worked by hand; the bits are those next to the true value, or one beside.
+    for (income, log_odds, bits) in [
+        (30_000.25, 0.5, 0x3fe3_eb2f_d4d3_4391),
+        (30_000.75, 0.0, 0.5_f64.to_bits()),
+        (30_003.5, -2.75, 0x3fae_c3ad_6ad8_dc42),
+        (29_990.5, 10.25, 0x3fef_ffb5_da41_e63c),
+        (1e6, -969_999.25, 0.0_f64.to_bits()),
+        (-1e6, 1_030_000.75, 1.0_f64.to_bits()),
     ] {
-        let probability = model.predict(&values).unwrap();
-        assert_eq!(
-            probability.to_bits(),
-            bits,
-            "{values:?} {probability:?} {:#x}",
-            probability.to_bits()
-        );
+        let found = model.predict(&[40.0, income, 0.0]).unwrap();
+        assert_eq!(found.to_bits(), bits, "log odds {log_odds}: {found} {:#x}", found.to_bits());
     }
 }
 

@@ -80,7 +80,11 @@ impl Error {
             DataFusionError::Collection(errors) if !errors.is_empty() => {
                 errors.first().map_or_else(|| Self::failed("no error"), |e| Self::of(e.find_root()))
             }
-            DataFusionError::ResourcesExhausted(what) => Self::resources(without_backtrace(what)),
+            DataFusionError::ResourcesExhausted(what) => Self::resources(format!(
+                "the query needs more memory than queries may use; narrow it, or ask again when \
+                 others are done ({})",
+                without_backtrace(what)
+            )),
             DataFusionError::SQL(parser, _) => Self::invalid(match &**parser {
                 ParserError::ParserError(what) | ParserError::TokenizerError(what) => what.clone(),
                 ParserError::RecursionLimitExceeded => "the query nests too deep".to_owned(),

@@ -28,8 +28,5 @@ pub use answer::{Answer, Batches};
 pub use error::{Error, ErrorKind, ReadError};
 pub use functions::{FunctionDoc, function_docs};
 pub use limits::Limits;
-pub use moment::{EventSource, Moment, PartitionRows};
+pub use moment::{EventSource, KeyAndRow, KeysAndRows, Moment, PartitionRows};
 pub use sql::Sql;
-
-#[cfg(test)]
-mod tests;

@@ -8,8 +8,11 @@ use headwater_fold::{Compiled, Head, Position};
 
 use crate::ReadError;
 
+/// A stored key and its row.
+pub type KeyAndRow = (Vec<u8>, Vec<u8>);
+
 /// Stored keys and rows in the order of their keys.
-pub type KeysAndRows = Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), ReadError>> + Send>;
+pub type KeysAndRows = Box<dyn Iterator<Item = Result<KeyAndRow, ReadError>> + Send>;
 
 /// One partition's rows at one moment. Implemented by the engine over a store snapshot.
 ///
@@ -24,11 +27,7 @@ pub trait PartitionRows: fmt::Debug + Send + Sync + 'static {
     /// The row under a key.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError>;
     /// The rows from `start` to before `end`, in the order of their keys.
-    fn scan(
-        &self,
-        start: Vec<u8>,
-        end: Vec<u8>,
-    ) -> Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), ReadError>> + Send>;
+    fn scan(&self, start: Vec<u8>, end: Vec<u8>) -> KeysAndRows;
 }
 
 /// The raw events up to the same moment. Implemented by the engine over the log.

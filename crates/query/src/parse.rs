@@ -20,8 +20,7 @@ pub(crate) fn statement(sql: &str, limits: &Limits) -> Result<Statement, Error> 
         .with_recursion_limit(limits.depth_max)
         .build()
         .and_then(|mut parser| parser.parse_statements())?;
-    let statement =
-        statements.pop_front().ok_or_else(|| Error::invalid("the query is empty"))?;
+    let statement = statements.pop_front().ok_or_else(|| Error::invalid("the query is empty"))?;
     if !statements.is_empty() {
         return Err(Error::invalid("expected one statement, found several; send one at a time"));
     }

@@ -18,11 +18,16 @@ pub struct Versions {
     blocks: Option<Cursor>,
     open: BinaryHeap<Reverse<Head>>,
     opened: u64,
+    failed: Option<Error>,
 }
 
 impl Versions {
-    pub(crate) fn new(blocks: Cursor) -> Self {
-        Self { blocks: Some(blocks), open: BinaryHeap::new(), opened: 0 }
+    pub(crate) fn new(blocks: Result<Cursor>) -> Self {
+        let (blocks, failed) = match blocks {
+            Ok(blocks) => (Some(blocks), None),
+            Err(error) => (None, Some(error)),
+        };
+        Self { blocks, open: BinaryHeap::new(), opened: 0, failed }
     }
 
     /// Opens each block that begins at or before the lowest offset at hand.
@@ -67,6 +72,9 @@ impl Iterator for Versions {
     type Item = Result<Version>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(error) = self.failed.take() {
+            return Some(Err(error));
+        }
         self.blocks.as_ref()?;
         let out = self.step().transpose();
         if !matches!(out, Some(Ok(_))) {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rocksdb::{BoundColumnFamily, DB, DBRawIterator, WriteBatch, properties};
+use rocksdb::{BoundColumnFamily, DB, WriteBatch, properties};
 
 use crate::commit::Commit;
 use crate::error::{Error, Result};
@@ -145,7 +145,7 @@ impl PartitionStore {
 
     fn is_empty(&self) -> Result<bool> {
         for family in Family::ALL {
-            let mut cursor: DBRawIterator<'_> = self.db.raw_iterator_cf(&self.family(family)?);
+            let mut cursor = self.db.raw_iterator_cf(&self.family(family)?);
             cursor.seek_to_first();
             cursor.status().map_err(|e| self.error("cannot read", e))?;
             if cursor.valid() {
@@ -172,5 +172,11 @@ impl PartitionStore {
     /// The folder, for messages.
     pub(crate) fn place(&self) -> String {
         self.path.display().to_string()
+    }
+}
+
+impl std::fmt::Debug for PartitionStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PartitionStore").field("path", &self.path).finish_non_exhaustive()
     }
 }

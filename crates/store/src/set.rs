@@ -55,3 +55,10 @@ fn check_name(name: &str) -> Result<()> {
     }
     Ok(())
 }
+
+impl std::fmt::Debug for StoreSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = f.debug_struct("StoreSet");
+        out.field("folder", &self.folder).field("access", &self.access).finish_non_exhaustive()
+    }
+}

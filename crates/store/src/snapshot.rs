@@ -52,25 +52,26 @@ impl Snapshot {
     }
 
     /// Rows by key from `start` up to and without `end`; an empty `end` means to the last row.
-    pub fn scan_latest(&self, start: Vec<u8>, end: Vec<u8>) -> Result<LatestRows> {
+    pub fn scan_latest(&self, start: Vec<u8>, end: Vec<u8>) -> LatestRows {
         let mut options = ReadOptions::default();
         if end.is_empty() {
             options.set_total_order_seek(true);
         } else {
             // A range over several prefixes must not be cut to the first by the prefix filter.
-            options.set_total_order_seek(start.get(..8).is_none() || start.get(..8) != end.get(..8));
+            options
+                .set_total_order_seek(start.get(..8).is_none() || start.get(..8) != end.get(..8));
             options.set_iterate_upper_bound(end.clone());
         }
         let empty = !end.is_empty() && start >= end;
-        let rows = if empty { None } else { Some(self.cursor(Family::Latest, options, &start)?) };
-        Ok(LatestRows { rows })
+        let rows = (!empty).then(|| self.cursor(Family::Latest, options, &start));
+        LatestRows { rows }
     }
 
     /// Every version of the tail, by offset; those of one offset in the order of their commit.
-    pub fn scan_versions(&self) -> Result<Versions> {
+    pub fn scan_versions(&self) -> Versions {
         let mut options = ReadOptions::default();
         options.fill_cache(false); // history is read once, the cache is for rows
-        Ok(Versions::new(self.cursor(Family::Tail, options, &[])?))
+        Versions::new(self.cursor(Family::Tail, options, &[]))
     }
 
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>> {
@@ -92,6 +93,12 @@ impl Snapshot {
 
     fn store(&self) -> &PartitionStore {
         self.0.borrow_owner()
+    }
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Snapshot").field(self.store()).finish()
     }
 }
 
@@ -125,21 +132,20 @@ impl Cursor {
 
 /// Rows in the order of their keys, read as they are asked for. Ends after an error.
 pub struct LatestRows {
-    rows: Option<Cursor>,
+    rows: Option<Result<Cursor>>,
 }
 
 impl Iterator for LatestRows {
     type Item = Result<(Vec<u8>, Vec<u8>)>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let cursor = self.rows.as_mut()?;
-        if let Some((key, row)) = cursor.item() {
+        if let Some(Ok(cursor)) = &mut self.rows
+            && let Some((key, row)) = cursor.item()
+        {
             let out = (key.to_vec(), row.to_vec());
             cursor.advance();
             return Some(Ok(out));
         }
-        let end = cursor.status();
-        self.rows = None;
-        end.err().map(Err)
+        self.rows.take()?.and_then(|cursor| cursor.status()).err().map(Err)
     }
 }

@@ -25,6 +25,11 @@ pub struct FeatureColumns {
 }
 
 impl FeatureColumns {
+    /// The state of each feature, in the order of the stored values.
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
     /// The shown columns besides the key's.
     pub fn columns(&self) -> Vec<Column> {
         let window_end = self.windowed.then(|| Column {

@@ -104,8 +104,7 @@ impl ScalarUDFImpl for JsonFunction {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let all_scalars =
-            args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
+        let all_scalars = args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
         let rows = if all_scalars { 1 } else { args.number_rows };
         let arrays: Vec<ArrayRef> =
             args.args.iter().map(|value| value.to_array(rows)).collect::<Result<_>>()?;

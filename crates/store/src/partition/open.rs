@@ -38,8 +38,10 @@ impl PartitionStore {
     }
 
     pub(crate) fn open_read_only(path: PathBuf, shared: &Shared) -> Result<Self> {
-        let mut tries = 1;
+        let mut tries = 0;
         loop {
+            tries += 1;
+            let last = tries == READER_TRIES_MAX;
             let before = manifest(&path).ok_or_else(|| {
                 Error::new(ErrorKind::NotFound, format!("there is no store at {}", path.display()))
             })?;
@@ -50,24 +52,18 @@ impl PartitionStore {
             let settled = manifest(&path).is_some_and(|after| after == before);
             match opened {
                 Ok(store) if settled => return Ok(store),
-                Err(error) if tries >= READER_TRIES_MAX => return Err(error),
-                Ok(_) if tries >= READER_TRIES_MAX => {
+                Ok(_) if last => {
                     return Err(Error::new(
                         ErrorKind::Retry,
                         format!("{} changed each time it was opened", path.display()),
                     ));
                 }
-                // Only what a race can cause is worth another try.
-                Err(error)
-                    if settled
-                        && matches!(error.kind(), ErrorKind::Corrupt)
-                        && tries > READER_TRIES_MAX / 4 =>
-                {
+                // Damage that no race explains; all else, also a store half made, may pass.
+                Err(error) if last || settled && error.kind() == ErrorKind::Corrupt => {
                     return Err(error);
                 }
                 Ok(_) | Err(_) => {}
             }
-            tries += 1;
             sleep(READER_PAUSE);
         }
     }

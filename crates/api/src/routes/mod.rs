@@ -1,0 +1,29 @@
+//! The routes, one file each; every one is described where it is handled.
+
+mod event_get;
+mod events_get;
+mod events_post;
+mod health;
+mod metrics;
+mod openapi;
+mod outcome;
+mod receipt;
+mod scan;
+mod shown;
+mod sql;
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::ApiState;
+
+/// Every route with its description. A route that is not added here is not served.
+pub(crate) fn all() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(openapi::about())
+        .routes(routes!(events_post::post_events, events_get::get_events))
+        .routes(routes!(event_get::get_event))
+        .routes(routes!(sql::post_sql))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(openapi::openapi))
+}

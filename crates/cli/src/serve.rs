@@ -1,0 +1,240 @@
+//! `headwater serve`: one engine and its HTTP face on a data folder, until it is told to stop.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use headwater_api::ApiState;
+use headwater_engine::{Engine, EngineConfig};
+use headwater_event::{Timestamp, payload::ClockMode};
+use headwater_log::DATA_PARTITIONS_MAX;
+use headwater_query::{Limits, Sql};
+use headwater_topology::Topology;
+use tokio::{
+    net::{TcpListener, lookup_host},
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+};
+
+use crate::{
+    data_dir::{DataDir, Lock, WriterOptions},
+    exit::{Exit, misuse},
+    log_url::LogUrl,
+    output,
+    server_file::{Addresses, ServerFile},
+    target::DATA_DEFAULT,
+    topology,
+};
+
+/// Where the folder of a topology lies by custom.
+const TOPOLOGY_USUAL: &str = "topology";
+
+/// Where a new log's time comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Clock {
+    /// The wall clock.
+    Live,
+    /// Events of type headwater.clock.tick_requested: for imports and tests.
+    Given,
+}
+
+/// Options of `headwater serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLES:\n  \
+    headwater serve\n  \
+    headwater serve --data /var/lib/headwater --topology topology --http 127.0.0.1:7070\n  \
+    headwater serve --log kafka://127.0.0.1:9092/orders --log-config kafka.properties\n  \
+    headwater serve --http 127.0.0.1:0      a free port, told in DIR/server.json\n\n\
+    SIGTERM or Ctrl-C ends it within seconds; kill -9 loses nothing. RUST_LOG says what is logged.")]
+pub(crate) struct ServeArgs {
+    /// The data folder; made if it does not exist
+    #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT, env = "HEADWATER_DATA")]
+    data: PathBuf,
+    /// The folder of a topology to apply at the start; left out, what was applied last holds
+    #[arg(long, value_name = "DIR")]
+    topology: Option<PathBuf>,
+    /// Where the log is: embedded, or kafka://HOST:PORT,…/NAME [default: as the folder remembers, else embedded]
+    #[arg(long, value_name = "LOG")]
+    log: Option<LogUrl>,
+    /// A file of librdkafka's properties, key=value a line, such as those of TLS and SASL
+    #[arg(long, value_name = "FILE")]
+    log_config: Option<PathBuf>,
+    /// The number of data partitions of a new log; never changes [default: 4]
+    #[arg(long, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(DATA_PARTITIONS_MAX)))]
+    partitions: Option<u32>,
+    /// Where a new log's time comes from; never changes
+    #[arg(long, value_enum, default_value = "live")]
+    clock: Clock,
+    /// A new log's time at its start, as in 1997-01-01T00:00:00Z; with --clock given
+    #[arg(long, value_name = "TIME")]
+    opened_at: Option<Timestamp>,
+    /// Where HTTP listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070")]
+    http: String,
+    /// Print the addresses as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
+    if args.opened_at.is_some() && args.clock == Clock::Live {
+        return Err(misuse("--opened-at is for a log whose time is given; add --clock given"));
+    }
+    let address = loopback(&args.http).await?;
+    let topology = match args.topology.as_deref().map(topology::load).transpose()? {
+        Some(Err(problems)) => {
+            topology::print_problems(&problems, args.json)?;
+            return Ok(Exit::No);
+        }
+        Some(Ok(topology)) => Some(topology),
+        None => None,
+    };
+    let dir = DataDir::new(&args.data);
+    let lock = dir.lock()?;
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("failed to listen on {address}; choose another with --http"))?;
+    let mut stop = Stop::new()?;
+    let engine = tokio::select! {
+        engine = open(&dir, &lock, &args, topology.as_ref()) => engine?,
+        () = stop.asked() => return Ok(Exit::Done),
+    };
+    let served = serve(&dir, &args, listener, engine.clone(), stop).await;
+    engine.shutdown().await;
+    served.map(|()| Exit::Done)
+}
+
+async fn open(
+    dir: &DataDir,
+    lock: &Lock,
+    args: &ServeArgs,
+    topology: Option<&Topology>,
+) -> anyhow::Result<Engine> {
+    let options = WriterOptions {
+        log: args.log.clone(),
+        log_config: args.log_config.clone(),
+        partitions: args.partitions,
+    };
+    let (log, stores) = dir.open_to_write(lock, options).await?;
+    let place = dir.path().display();
+    let mut config = EngineConfig::new(dir.path());
+    config.opened_at = args.opened_at;
+    config.clock = match args.clock {
+        Clock::Live => ClockMode::Live,
+        Clock::Given => ClockMode::Given,
+    };
+    let engine = Engine::open(log, stores, config)
+        .await
+        .with_context(|| format!("failed to open the data folder {place}"))?;
+    if let Some(topology) = topology
+        && let Err(error) = engine.apply_topology(topology).await
+    {
+        engine.shutdown().await;
+        return Err(error).context("failed to apply the topology");
+    }
+    Ok(engine)
+}
+
+async fn serve(
+    dir: &DataDir,
+    args: &ServeArgs,
+    listener: TcpListener,
+    engine: Engine,
+    mut stop: Stop,
+) -> anyhow::Result<()> {
+    let addresses = Addresses { http: format!("http://{}", listener.local_addr()?) };
+    let sql = Arc::new(Sql::new(Limits::default())?);
+    let (stopping, stopped) = oneshot::channel::<()>();
+    let state = ApiState::new(engine.clone(), sql);
+    let api = headwater_api::serve(listener, state, async move {
+        let _ = stopped.await;
+    });
+    let mut api = tokio::spawn(api);
+    let file = ServerFile::write(dir, &addresses)?;
+    if args.json {
+        output::json(&addresses)?;
+    } else {
+        banner(dir, args, &addresses, &engine)?;
+    }
+    let ended = tokio::select! {
+        ended = &mut api => ended,
+        () = stop.asked() => {
+            // Whoever looks for the server from here on should not find it.
+            drop(file);
+            tracing::info!("stopping");
+            let _ = stopping.send(());
+            api.await
+        }
+    };
+    ended?.context("failed to serve HTTP")
+}
+
+fn banner(
+    dir: &DataDir,
+    args: &ServeArgs,
+    addresses: &Addresses,
+    engine: &Engine,
+) -> anyhow::Result<()> {
+    let (place, http) = (dir.path().display(), &addresses.http);
+    let version = env!("CARGO_PKG_VERSION");
+    output::line(format!("headwater {version} is ready"))?;
+    output::line(format!("  HTTP       {http}     ({http}/openapi.json lists every route)"))?;
+    output::line(format!("  data       {place}"))?;
+    let log = engine.log();
+    output::line(format!("  log        {}, {} data partitions", log.describe(), log.data_partitions()))?;
+    let views = engine.compiled().views.len();
+    output::line(format!("  topology   {views} feature views"))?;
+    if views == 0 && args.topology.is_none() {
+        output::line(match PathBuf::from(TOPOLOGY_USUAL).is_dir() {
+            true => "             (there is a folder `topology` here: --topology topology applies it)",
+            false => "             (none was applied yet: see `headwater init --help`)",
+        })?;
+    }
+    let target = match args.data == PathBuf::from(DATA_DEFAULT) {
+        true => String::new(),
+        false => format!(" --data {place}"),
+    };
+    output::line(format!(
+        "try next\n  headwater produce{target} events.jsonl\n  headwater sql{target} 'show tables'\n\
+         Ctrl-C stops it"
+    ))?;
+    Ok(())
+}
+
+/// The address to listen on. Without credentials anyone who reaches it may do anything.
+async fn loopback(text: &str) -> anyhow::Result<SocketAddr> {
+    let found = lookup_host(text).await.map_err(|error| {
+        misuse(format!("--http {text}: {error}; write HOST:PORT, as in 127.0.0.1:7070"))
+    })?;
+    let addresses: Vec<SocketAddr> = found.collect();
+    if addresses.iter().any(|address| !address.ip().is_loopback()) {
+        return Err(misuse(format!(
+            "--http {text} can be reached from other machines: without credentials the server \
+             listens on loopback only; write 127.0.0.1:PORT, and put a proxy that checks who calls \
+             in front of it"
+        )));
+    }
+    addresses.first().copied().ok_or_else(|| misuse(format!("--http {text} is no address")))
+}
+
+/// SIGTERM and Ctrl-C.
+struct Stop {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    fn new() -> anyhow::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `headwater topology`: check a folder of declarations, and make them hold.
+
+mod apply;
+mod derived;
+mod dir;
+mod samples;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use headwater_fold::{Table, family::built_in_tables};
+use headwater_query::{Limits, Sql};
+use headwater_topology::{Problem, Topology, ViewSource};
+use serde_json::json;
+
+use crate::{
+    exit::Exit,
+    output::{self, Align, TextTable, printable},
+    target::TargetArgs,
+};
+
+/// Tables that are no view's rows, so that `built_in_tables` does not know them.
+const COMPUTED_TABLES: [&str; 3] = ["events", "positions", "digests"];
+
+/// What to do with a topology.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TopologyCommand {
+    /// Tell every problem of a topology by file, line and column.
+    Check(CheckArgs),
+    /// Make a topology hold, on a running server or a data folder.
+    Apply(ApplyArgs),
+}
+
+/// Options of `headwater topology check`.
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLES:\n  \
+    headwater topology check topology\n  \
+    headwater topology check my-app/topology --json\n\n\
+    Reads DIR/*.yaml and the schemas beside DIR, schemas/<event type>/v1.json, v2.json and so on,\n\
+    with their samples v1.sample.json. Nothing is changed. Exit code 1: there are problems.")]
+pub(crate) struct CheckArgs {
+    /// The folder of the topology
+    dir: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of `headwater topology apply`.
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLES:\n  \
+    headwater topology apply topology\n  \
+    headwater topology apply topology --url http://127.0.0.1:7070\n  \
+    headwater topology apply topology --data new-data\n\n\
+    Applying is an event, so that a replay uses at each position what held there. A data folder that\n\
+    is named and does not exist is made. Exit code 1: there are problems, or it was rejected.")]
+pub(crate) struct ApplyArgs {
+    /// The folder of the topology
+    dir: PathBuf,
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(crate) async fn run(command: TopologyCommand) -> anyhow::Result<Exit> {
+    match command {
+        TopologyCommand::Check(args) => check(&args),
+        TopologyCommand::Apply(args) => match load(&args.dir)? {
+            Ok(topology) => apply::apply(&topology, &args.target, args.json).await,
+            Err(problems) => {
+                print_problems(&problems, args.json)?;
+                Ok(Exit::No)
+            }
+        },
+    }
+}
+
+/// Reads and checks the topology in a folder: every problem, those of SQL and samples too.
+pub(crate) fn load(dir: &Path) -> anyhow::Result<Result<Topology, Vec<Problem>>> {
+    let files = dir::read(dir)?;
+    let topology = match headwater_topology::check(&files, &reserved) {
+        Ok(topology) => topology,
+        Err(problems) => return Ok(Err(problems)),
+    };
+    let sql = Sql::new(Limits::default())?;
+    let mut problems = derived::check(&topology, &files, &sql);
+    problems.extend(samples::check(&topology, &files)?);
+    problems.sort();
+    Ok(if problems.is_empty() { Ok(topology) } else { Err(problems) })
+}
+
+/// The built-in table that a name would clash with.
+fn reserved(name: &str) -> Option<String> {
+    if COMPUTED_TABLES.contains(&name) {
+        return Some(format!("log.{name}"));
+    }
+    built_in_tables().into_iter().find(|table| table.name == name).map(Table::full_name)
+}
+
+fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
+    match load(&args.dir)? {
+        Ok(topology) => {
+            if args.json {
+                output::json(&json!({ "ok": true, "hash": topology.hash(), "topology": topology }))?;
+            } else {
+                print_declared(&topology)?;
+            }
+            Ok(Exit::Done)
+        }
+        Err(problems) => {
+            print_problems(&problems, args.json)?;
+            Ok(Exit::No)
+        }
+    }
+}
+
+/// Prints every problem.
+pub(crate) fn print_problems(problems: &[Problem], as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        return output::json(&json!({ "ok": false, "problems": problems }));
+    }
+    for Problem { file, line, column, message, help } in problems {
+        output::line(format!("{file}:{line}:{column}: {}", printable(message)))?;
+        output::line(format!("  help: {}", printable(help)))?;
+    }
+    let count = u64::try_from(problems.len()).unwrap_or(u64::MAX);
+    eprintln!("{}", output::counted(count, "problem"));
+    Ok(())
+}
+
+fn print_declared(topology: &Topology) -> anyhow::Result<()> {
+    let columns =
+        ["what", "name", "of", "description"].map(|name| (name, Align::Left));
+    let mut table = TextTable::new(columns, output::width());
+    for (name, event_type) in &topology.event_types {
+        let versions: Vec<_> = event_type.schemas.keys().map(|v| format!("v{v}")).collect();
+        table.row(["event type", name, &versions.join(", "), &event_type.description]);
+    }
+    for (name, entity) in &topology.entities {
+        let keys: Vec<_> = entity.join_keys.iter().map(|key| key.name.as_str()).collect();
+        table.row(["entity", name, &keys.join(", "), &entity.description]);
+    }
+    for (name, view) in &topology.feature_views {
+        let source = match &view.source {
+            ViewSource::Events { event_type, .. } => event_type,
+            ViewSource::Written => "written",
+        };
+        let count = view.features.len() + view.derived.len();
+        let features = output::counted(u64::try_from(count).unwrap_or(u64::MAX), "feature");
+        let of = format!("{} from {source}, {features}", view.entity);
+        table.row(["feature view", name, &of, &view.description]);
+    }
+    output::line(table.to_string())?;
+    eprintln!("no problems; topology {}", topology.hash());
+    Ok(())
+}

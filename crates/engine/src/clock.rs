@@ -1,0 +1,53 @@
+//! The live clock: asks for a tick when events came, and now and then when none did.
+
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use headwater_event::{PartitionId, Timestamp};
+
+use crate::Engine;
+
+/// At most one tick in this time.
+const TICK_INTERVAL: Duration = Duration::from_secs(1);
+/// A log without events ticks this often, so that its time does not stand still.
+const IDLE_TICK_INTERVAL: Duration = Duration::from_secs(3_600);
+
+/// The wall clock. The only place where the engine looks at it.
+pub(crate) fn wall() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Ticks until the engine stops.
+pub(crate) async fn run(engine: Engine) {
+    let mut seen = None;
+    let mut ticked_at = Instant::now();
+    while !engine.shared().is_stopping() {
+        let activity = activity(&engine);
+        if seen != Some(activity) || ticked_at.elapsed() >= IDLE_TICK_INTERVAL {
+            // A wall clock that was set back waits until it has caught up with the log's.
+            let time = engine.log_time().map_or_else(wall, |log_time| log_time.max(wall()));
+            match engine.tick(time).await {
+                Ok(()) => {
+                    seen = Some(activity);
+                    ticked_at = Instant::now();
+                }
+                Err(error) => tracing::warn!(%error, "the clock could not tick; it tries again"),
+            }
+        }
+        let stopped = engine.shared().stopped.notified();
+        let _ = tokio::time::timeout(TICK_INTERVAL, stopped).await;
+    }
+}
+
+/// Rises with every event that is not the clock's own.
+fn activity(engine: &Engine) -> u64 {
+    let shared = engine.shared();
+    let data = shared.partitions.values().filter(|p| p.id != PartitionId::Control).map(|p| {
+        let counts = p.progress.borrow().head.counts;
+        counts.accepted + counts.repeats + counts.rejections + counts.dead_letters + counts.misrouted
+    });
+    data.sum::<u64>() + shared.control_events.load(Ordering::Relaxed)
+}

@@ -1,0 +1,43 @@
+//! What an engine is told when it is opened.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use headwater_event::{Timestamp, payload::ClockMode};
+use headwater_log::ReadLimits;
+
+/// How an engine runs.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// A name for people, kept in `headwater.writer.claimed`.
+    pub process: String,
+    /// Where a new log's time comes from; an existing log keeps its own.
+    pub clock: ClockMode,
+    /// A new log's time at its start; the wall clock if missing.
+    pub opened_at: Option<Timestamp>,
+    /// Where the key is kept that control records are signed with.
+    pub keys_dir: PathBuf,
+    /// Where the history of new views is folded beside the store; emptied at each start.
+    pub scratch_dir: PathBuf,
+    /// Bounds of a fold's batch.
+    pub fold_limits: ReadLimits,
+    /// How long a caller waits for an outcome before it is told that it is pending.
+    pub outcome_timeout: Duration,
+}
+
+impl EngineConfig {
+    /// The settings of a server on this data folder.
+    pub fn new(data_dir: &Path) -> Self {
+        Self {
+            process: format!("headwater, process {}", std::process::id()),
+            clock: ClockMode::Live,
+            opened_at: None,
+            keys_dir: data_dir.join("keys"),
+            scratch_dir: data_dir.join("scratch"),
+            fold_limits: ReadLimits::default(),
+            outcome_timeout: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The moment that a query reads: a snapshot of every partition's store, and the log behind it.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::stream::{self, BoxStream, StreamExt as _};
+use headwater_event::{Offset, PartitionId, Record, payload::ClockMode};
+use headwater_fold::{Head, PartitionFold, Position, Stored};
+use headwater_log::{EventLog, ReadLimits};
+use headwater_query::{EventSource, Moment, PartitionRows, ReadError};
+use headwater_store::{PartitionStore, Snapshot, StoreSet};
+
+use crate::{Error, ErrorKind, Result, clock::wall};
+
+/// How long a scan of the log waits for records that must be there.
+const READ_WAIT: Duration = Duration::from_secs(10);
+
+/// A moment of a data folder, whether or not a server is running on it.
+pub async fn open_moment(log: Arc<dyn EventLog>, stores: &StoreSet) -> Result<Moment> {
+    let partitions: Vec<_> = PartitionId::all(log.data_partitions())
+        .map(|id| Ok((id, stores.partition(&id.to_string())?)))
+        .collect::<Result<_>>()?;
+    moment_of(log, partitions)
+}
+
+/// One partition's rows as of now, for those who read a store without SQL.
+pub fn stored_rows(id: PartitionId, store: &Arc<PartitionStore>) -> Result<Arc<dyn PartitionRows>> {
+    Ok(Arc::new(SnapshotRows::new(id, store)?.0))
+}
+
+pub(crate) fn moment_of(
+    log: Arc<dyn EventLog>,
+    stores: Vec<(PartitionId, Arc<PartitionStore>)>,
+) -> Result<Moment> {
+    let mut partitions: Vec<Arc<dyn PartitionRows>> = Vec::with_capacity(stores.len());
+    let mut control = None;
+    for (id, store) in stores {
+        let (rows, fold) = SnapshotRows::new(id, &store)?;
+        partitions.push(Arc::new(rows));
+        if id == PartitionId::Control {
+            control = Some(fold);
+        }
+    }
+    let control = control
+        .ok_or_else(|| Error::new(ErrorKind::Bug, "a moment without the control partition"))?;
+    let given = control.head().log.as_ref().is_some_and(|log| log.clock == ClockMode::Given);
+    Ok(Moment {
+        partitions,
+        events: Arc::new(LogEvents(log)),
+        compiled: Arc::new(control.compiled().clone()),
+        // A log whose time is given has no other "now" than its last tick.
+        read_time: if given { control.now() } else { wall() },
+    })
+}
+
+#[derive(Debug)]
+struct SnapshotRows {
+    id: PartitionId,
+    snapshot: Snapshot,
+    head: Head,
+    position: Option<Position>,
+}
+
+impl SnapshotRows {
+    fn new(id: PartitionId, store: &Arc<PartitionStore>) -> Result<(Self, PartitionFold)> {
+        let snapshot = store.snapshot();
+        let stored = Stored {
+            head: snapshot.get_meta("head")?,
+            position: snapshot.get_meta("position")?,
+            // Only control's topology decides what tables there are.
+            topology: match id {
+                PartitionId::Control => snapshot.get_meta("topology")?,
+                PartitionId::Data(_) => None,
+            },
+        };
+        let fold = PartitionFold::restore(id, &stored)?;
+        let (head, position) = (fold.head().clone(), fold.position().copied());
+        Ok((Self { id, snapshot, head, position }, fold))
+    }
+}
+
+impl PartitionRows for SnapshotRows {
+    fn id(&self) -> PartitionId {
+        self.id
+    }
+
+    fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn position(&self) -> Option<&Position> {
+        self.position.as_ref()
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+        self.snapshot.get_latest(key).map_err(|error| ReadError(error.to_string()))
+    }
+
+    fn scan(
+        &self,
+        start: Vec<u8>,
+        end: Vec<u8>,
+    ) -> Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), ReadError>> + Send> {
+        let rows = self.snapshot.scan_latest(start, end);
+        Box::new(rows.map(|row| row.map_err(|error| ReadError(error.to_string()))))
+    }
+}
+
+#[derive(Debug)]
+struct LogEvents(Arc<dyn EventLog>);
+
+impl EventSource for LogEvents {
+    fn events(
+        &self,
+        partition: PartitionId,
+        from: Offset,
+        to: Offset,
+    ) -> BoxStream<'static, Result<Vec<Record>, ReadError>> {
+        let log = Arc::clone(&self.0);
+        let start = (None, from);
+        stream::try_unfold(start, move |(reader, next): (Option<Box<dyn headwater_log::LogReader>>, Offset)| {
+            let log = Arc::clone(&log);
+            async move {
+                if next >= to {
+                    return Ok(None);
+                }
+                let failed = |error: headwater_log::Error| ReadError(error.to_string());
+                let mut reader = match reader {
+                    Some(reader) => reader,
+                    None => log.reader(partition, next).await.map_err(failed)?,
+                };
+                let mut records =
+                    reader.next_batch(ReadLimits::default(), READ_WAIT).await.map_err(failed)?;
+                records.retain(|record| record.offset < to);
+                let Some(last) = records.last() else { return Ok(None) };
+                let next = last.offset.next();
+                Ok(Some((records, (Some(reader), next))))
+            }
+        })
+        .boxed()
+    }
+}
+

@@ -1,0 +1,94 @@
+//! The outbox: publishes what the folds derived, in order, and removes it once the target has it.
+//!
+//! ```text
+//! entry key   := cause's offset u64 BE · index u32 BE · target u32 BE
+//! entry value := the event as JSON, without epoch and signature
+//! ```
+//!
+//! A crash between append and removal publishes again; the target's fold drops the repeat, for it
+//! keeps the last place in the sequence that it saw of each source.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures::future::try_join_all;
+use headwater_event::{Event, NewRecord, Outlet, PartitionId, Signer, decode_structured};
+use headwater_log::{AppendAck, EventLog};
+
+use crate::{
+    Error, ErrorKind, Result,
+    shared::{PartitionShared, Shared},
+};
+
+/// Entries taken from a partition at once.
+const ENTRIES_MAX: usize = 1_000;
+/// How long the outbox rests after the log refused an append.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// How long it rests when nobody rings: the bell can be missed only at a start.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// A derived event as a store's entry.
+pub(crate) fn entry(to: PartitionId, outlet: Outlet, event: &Event) -> (Vec<u8>, Vec<u8>) {
+    let mut key = outlet.offset.0.to_be_bytes().to_vec();
+    key.extend_from_slice(&outlet.index.to_be_bytes());
+    key.extend_from_slice(&to.code().to_be_bytes());
+    (key, event.to_json().to_string().into_bytes())
+}
+
+/// Publishes until the engine stops.
+pub(crate) async fn run(log: Arc<dyn EventLog>, shared: Arc<Shared>, signer: Arc<Signer>) {
+    while !shared.is_stopping() {
+        let mut published = 0;
+        for partition in shared.partitions.values() {
+            match publish(&*log, partition, &shared, &signer).await {
+                Ok(count) => published += count,
+                Err(error) => {
+                    tracing::warn!(partition = %partition.id, %error, "the outbox could not publish; it tries again");
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
+            }
+        }
+        if published == 0 {
+            let _ = tokio::time::timeout(LOOK_AGAIN_AFTER, shared.outbox.notified()).await;
+        }
+    }
+}
+
+async fn publish(
+    log: &dyn EventLog,
+    partition: &PartitionShared,
+    shared: &Shared,
+    signer: &Signer,
+) -> Result<usize> {
+    let entries = partition.store.outbox(&[], ENTRIES_MAX)?;
+    if entries.is_empty() {
+        return Ok(0);
+    }
+    let mut by_target: BTreeMap<PartitionId, Vec<NewRecord>> = BTreeMap::new();
+    for (key, value) in &entries {
+        let target = target_of(key)?;
+        let event = decode_structured(value)
+            .map_err(|refusal| damaged(&format!("outbox entry: {refusal}")))?;
+        let record = signer.sign(target, shared.epoch(), event.to_record());
+        by_target.entry(target).or_default().push(record);
+    }
+    // Control first, so that nobody reads a copy before the fact; then all others at once.
+    if let Some(records) = by_target.remove(&PartitionId::Control) {
+        log.append(PartitionId::Control, records, AppendAck::Durable).await?;
+    }
+    let appends =
+        by_target.into_iter().map(|(to, records)| log.append(to, records, AppendAck::Durable));
+    try_join_all(appends).await?;
+    let keys: Vec<_> = entries.into_iter().map(|(key, _)| key).collect();
+    partition.store.outbox_remove(&keys)?;
+    Ok(keys.len())
+}
+
+fn target_of(key: &[u8]) -> Result<PartitionId> {
+    let code = key.get(12..16).and_then(|code| <[u8; 4]>::try_from(code).ok());
+    code.map(|code| PartitionId::from_code(u32::from_be_bytes(code)))
+        .ok_or_else(|| damaged("outbox key"))
+}
+
+fn damaged(what: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("damaged {what}"))
+}

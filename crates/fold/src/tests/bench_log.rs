@@ -1,0 +1,332 @@
+//! A whole log in memory: signs, places, folds and publishes as the engine does.
+
+use std::collections::BTreeMap;
+
+use headwater_event::{
+    Event, NewRecord, Offset, Outlet, PartitionId, Record, Signer, Timestamp, catalog::names,
+    partition_for,
+    payload::{ClockMode, LogOpened},
+};
+use headwater_topology::{
+    Aggregate, Entity, EventType, Feature, FeatureView, JoinKey, KeyType, Topology, ValueAt,
+    ValueType, ViewSource, Window,
+};
+use serde_json::{Value as Json, json};
+
+use crate::{
+    Digest, Outcome, PartitionFold, ReadFailed, Row, RowVersion, Stored, StoredRow, StoredRows,
+    Table, TableRow,
+};
+
+/// A store in memory.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(super) struct MemoryRows {
+    pub(super) latest: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(super) versions: Vec<RowVersion>,
+    seen: BTreeMap<[u8; 16], Vec<u8>>,
+}
+
+impl StoredRows for MemoryRows {
+    fn latest(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadFailed> {
+        Ok(self.latest.get(key).cloned())
+    }
+
+    fn seen(&self, id: &[u8; 16]) -> Result<Option<Vec<u8>>, ReadFailed> {
+        Ok(self.seen.get(id).cloned())
+    }
+}
+
+/// One partition: its records, its rows, its fold.
+pub(super) struct Partition {
+    pub(super) records: Vec<Record>,
+    pub(super) rows: MemoryRows,
+    pub(super) fold: PartitionFold,
+    pub(super) outcomes: Vec<Outcome>,
+}
+
+pub(super) struct BenchLog {
+    pub(super) partitions: BTreeMap<PartitionId, Partition>,
+    pub(super) signer: Signer,
+    epoch: u64,
+    data_partitions: u32,
+    next_id: u64,
+}
+
+impl BenchLog {
+    /// A log of `data_partitions`, opened at 1997-01-01, with the test topology applied.
+    pub(super) fn new(data_partitions: u32) -> Self {
+        let mut log = Self::unopened(data_partitions);
+        for id in PartitionId::all(data_partitions) {
+            let opened = LogOpened {
+                log_id: "log".into(),
+                partition: id.to_string(),
+                partitions: data_partitions,
+                clock: ClockMode::Given,
+                time: "1997-01-01T00:00:00Z".parse().unwrap(),
+                verifying_key: log.signer.verifying_key(),
+                dedup_horizon_days: 30,
+            };
+            let event =
+                Event::new("opened", "headwater", names::LOG_OPENED, "log", json!(opened));
+            log.append_signed(id, 0, &event);
+        }
+        log.fold(1);
+        log.epoch = 1;
+        let claim = Event::new(
+            "claim",
+            "headwater",
+            names::WRITER_CLAIMED,
+            "writer",
+            json!({"epoch": 1, "process": "test"}),
+        );
+        log.append_signed(PartitionId::Control, 1, &claim);
+        log.request(
+            names::TOPOLOGY_APPLY_REQUESTED,
+            "topology",
+            json!({"topology": serde_json::to_value(topology()).unwrap()}),
+        );
+        log.settle();
+        log
+    }
+
+    fn unopened(data_partitions: u32) -> Self {
+        let partition = |id| Partition {
+            records: Vec::new(),
+            rows: MemoryRows::default(),
+            fold: PartitionFold::restore(id, &Stored::default()).unwrap(),
+            outcomes: Vec::new(),
+        };
+        Self {
+            partitions: PartitionId::all(data_partitions).map(|id| (id, partition(id))).collect(),
+            signer: Signer::new(&[7; 32], "log"),
+            epoch: 0,
+            data_partitions,
+            next_id: 0,
+        }
+    }
+
+    pub(super) fn append(&mut self, id: PartitionId, body: NewRecord) -> Offset {
+        let records = &mut self.partitions.get_mut(&id).unwrap().records;
+        let offset = Offset(records.len() as u64);
+        records.push(Record { partition: id, offset, appended_at_ms: 0, body });
+        offset
+    }
+
+    pub(super) fn append_signed(&mut self, id: PartitionId, epoch: u64, event: &Event) {
+        let record = self.signer.sign(id, epoch, event.to_record());
+        self.append(id, record);
+    }
+
+    /// Appends a control event and folds everything; answers its outcome.
+    pub(super) fn request(&mut self, event_type: &str, subject: &str, data: Json) -> Outcome {
+        self.next_id += 1;
+        let mut event = Event::new(format!("c{}", self.next_id), "test", event_type, subject, data);
+        event.time = Some("1997-01-02T00:00:00Z".parse().unwrap());
+        let record = self.signer.sign(PartitionId::Control, self.epoch, event.to_record());
+        let offset = self.append(PartitionId::Control, record);
+        self.settle();
+        self.partitions[&PartitionId::Control].outcomes[offset.0 as usize].clone()
+    }
+
+    /// Appends a data event where its subject belongs, as any producer would.
+    pub(super) fn produce(&mut self, event: &Event) {
+        let place = partition_for(event.subject.as_bytes(), self.data_partitions);
+        self.append(PartitionId::Data(place), event.to_record());
+    }
+
+    /// Appends an order of the test's app.
+    pub(super) fn order(&mut self, id: &str, customer: i64, time: &str, data: Json) {
+        let mut data = data;
+        data["customer"] = json!(customer);
+        let mut event =
+            Event::new(id, "https://app", "app.order.placed", customer.to_string(), data);
+        event.time = Some(time.parse().unwrap());
+        self.produce(&event);
+    }
+
+    pub(super) fn tick(&mut self, time: &str) -> Outcome {
+        self.request(names::CLOCK_TICK_REQUESTED, "clock", json!({"time": time}))
+    }
+
+    /// Folds and publishes until nothing follows any more.
+    pub(super) fn settle(&mut self) {
+        while self.fold(usize::MAX) > 0 {}
+    }
+
+    /// Folds what is new, in batches of so many records, and publishes what follows; answers how
+    /// many events followed.
+    pub(super) fn fold(&mut self, batch: usize) -> usize {
+        let mut outbox: Vec<(PartitionId, Outlet, Event)> = Vec::new();
+        for partition in self.partitions.values_mut() {
+            let done = partition.outcomes.len();
+            for records in partition.records[done..].to_vec().chunks(batch.min(1_000_000)) {
+                let commit = partition.fold.fold(&partition.rows, records).unwrap();
+                for (key, row) in commit.latest {
+                    match row {
+                        Some(row) => partition.rows.latest.insert(key, row),
+                        None => partition.rows.latest.remove(&key),
+                    };
+                }
+                partition.rows.versions.extend(commit.versions);
+                partition.rows.seen.extend(commit.seen);
+                partition.outcomes.extend(commit.outcomes.into_iter().map(|(_, o)| o));
+                outbox.extend(commit.outbox);
+                // What the store keeps must be enough to go on with.
+                let stored = Stored {
+                    head: Some(commit.head),
+                    position: Some(commit.position),
+                    topology: Some(
+                        serde_json::to_vec(&partition.fold.compiled().topology).unwrap(),
+                    ),
+                };
+                partition.fold = PartitionFold::restore(partition.fold.id(), &stored).unwrap();
+            }
+        }
+        let count = outbox.len();
+        for (to, _, event) in outbox {
+            self.append_signed(to, self.epoch, &event);
+        }
+        count
+    }
+
+    /// Folds the same records again from nothing, in batches of so many.
+    pub(super) fn refold(&self, batch: usize) -> Self {
+        let mut again = Self::unopened(self.data_partitions);
+        for (id, partition) in &self.partitions {
+            again.partitions.get_mut(id).unwrap().records = partition.records.clone();
+        }
+        again.fold(batch);
+        again
+    }
+
+    /// Every table's digest, all partitions together.
+    pub(super) fn digests(&self) -> BTreeMap<String, Digest> {
+        let mut digests: BTreeMap<String, Digest> = BTreeMap::new();
+        for partition in self.partitions.values() {
+            for (version, digest) in &partition.fold.head().digests {
+                let sum = digests.entry(version.clone()).or_default();
+                *sum = sum.merge(*digest);
+            }
+        }
+        digests
+    }
+
+    /// The rows of a built-in table, in the order of their keys, control first.
+    pub(super) fn rows<T: TableRow>(&self) -> Vec<T> {
+        let read = |(key, row): (Vec<u8>, StoredRow)| {
+            T::from_values(T::table().read_key(&key).unwrap().values, row.row.values).unwrap()
+        };
+        self.stored(T::table()).into_iter().map(read).collect()
+    }
+
+    /// The shown rows of a feature view: key values, then shown values.
+    pub(super) fn features(&self, view: &str) -> Vec<Vec<crate::Value>> {
+        let data = &self.partitions[&PartitionId::Data(0)];
+        let table = &data.fold.compiled().view(view).unwrap().table;
+        let crate::Shown::Features(columns) = &table.shown else { panic!("{view}") };
+        let show = |(key, row): (Vec<u8>, StoredRow)| {
+            let mut values = table.read_key(&key).unwrap().values;
+            values.extend(columns.show(&row.row.values).unwrap());
+            values
+        };
+        let mut rows: Vec<_> = self.stored(table).into_iter().map(show).collect();
+        rows.sort_by_key(|row| format!("{row:?}"));
+        rows
+    }
+
+    fn stored(&self, table: &Table) -> Vec<(Vec<u8>, StoredRow)> {
+        self.partitions
+            .values()
+            .flat_map(|partition| &partition.rows.latest)
+            .filter(|(key, _)| key.starts_with(&table.prefix()))
+            .map(|(key, row)| (key.clone(), StoredRow::decode(row).unwrap()))
+            .collect()
+    }
+}
+
+/// The row that a state would be, for tests of merging.
+pub(super) fn row(event: &Event, values: Vec<crate::Value>) -> Row {
+    Row { event_source: event.source.clone(), event_id: event.id.clone(), values }
+}
+
+pub(super) fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn feature(name: &str, value_type: ValueType, aggregate: Aggregate) -> Feature {
+    Feature { name: name.into(), description: String::new(), value_type, aggregate }
+}
+
+/// An app with orders: nested, decimal, array, nullable.
+pub(super) fn topology() -> Topology {
+    let data = |pointer: &str| ValueAt::Data(pointer.into());
+    let decimal = ValueType::Decimal { precision: 18, scale: 2 };
+    let schema = json!({
+        "type": "object",
+        "required": ["customer", "order"],
+        "additionalProperties": false,
+        "properties": {
+            "customer": {"type": "integer"},
+            "order": {
+                "type": "object",
+                "required": ["total"],
+                "properties": {
+                    "total": {"type": "number"},
+                    "weight": {"type": ["number", "null"]},
+                    "tags": {"type": "array", "items": {"type": "string"}},
+                },
+            },
+        },
+    });
+    let view = |features, window| FeatureView {
+        description: String::new(),
+        owner: String::new(),
+        tags: BTreeMap::new(),
+        entity: "customer".into(),
+        source: ViewSource::Events {
+            event_type: "app.order.placed".into(),
+            keys: vec![data("/customer")],
+        },
+        window,
+        features,
+        derived: Vec::new(),
+    };
+    let totals = view(
+        vec![
+            feature("orders", ValueType::Int64, Aggregate::CountAll),
+            feature("total", decimal, Aggregate::Sum(data("/order/total"))),
+            feature("mean_total", decimal, Aggregate::Mean(data("/order/total"))),
+            feature("weighed", ValueType::Int64, Aggregate::Count(data("/order/weight"))),
+            feature("weight", ValueType::Float64, Aggregate::Sum(data("/order/weight"))),
+            feature("last_tags", ValueType::Json, Aggregate::Last(data("/order/tags"))),
+            feature("first_at", ValueType::Timestamp, Aggregate::Min(ValueAt::Time)),
+            feature("last_at", ValueType::Timestamp, Aggregate::Max(ValueAt::Time)),
+        ],
+        None,
+    );
+    let day_ms = 86_400_000;
+    let monthly = view(
+        vec![feature("orders", ValueType::Int64, Aggregate::CountAll)],
+        Some(Window::Tumbling { size_ms: 30 * day_ms, origin_ms: 9_862 * day_ms }),
+    );
+    let mut scores = view(vec![feature("score", ValueType::Float64, Aggregate::Written)], None);
+    scores.source = ViewSource::Written;
+    Topology {
+        event_types: BTreeMap::from([(
+            "app.order.placed".to_owned(),
+            EventType { description: String::new(), schemas: BTreeMap::from([(1, schema)]) },
+        )]),
+        entities: BTreeMap::from([(
+            "customer".to_owned(),
+            Entity {
+                description: String::new(),
+                join_keys: vec![JoinKey { name: "customer".into(), key_type: KeyType::Int64 }],
+            },
+        )]),
+        feature_views: BTreeMap::from([
+            ("order_totals".to_owned(), totals),
+            ("orders_monthly".to_owned(), monthly),
+            ("scores".to_owned(), scores),
+        ]),
+    }
+}

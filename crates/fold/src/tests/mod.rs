@@ -1,0 +1,8 @@
+//! Folds shown at work: lines of events, and the rows that they give.
+
+mod bad_input;
+mod bench_log;
+mod features;
+mod monoid;
+mod partitions;
+mod requests;

@@ -1,0 +1,215 @@
+//! Which tables there are at a moment, and how a name finds one.
+//!
+//! All schemas are on the search path: a name without a schema is looked up in `public`, which holds
+//! nothing and looks into all of them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::{
+    catalog::{CatalogProvider, SchemaProvider, TableProvider},
+    common::{Result, TableReference, utils::datafusion_strsim::levenshtein},
+    datasource::MemTable,
+    execution::session_state::SessionState,
+};
+use headwater_fold::Table;
+
+use crate::{
+    Error, Limits, Moment,
+    tables::{derived::with_derived, digests, events, positions, rows::RowsTable},
+};
+
+/// The catalog's name.
+pub(crate) const CATALOG: &str = "headwater";
+/// The schema in which names without one are looked up.
+pub(crate) const SEARCH_PATH: &str = "public";
+/// DataFusion's own schema.
+const INFORMATION_SCHEMA: &str = "information_schema";
+
+/// A table that can be queried.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Rows(Arc<Table>),
+    Events,
+    Positions,
+    Digests,
+}
+
+/// All tables at one moment.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    moment: Arc<Moment>,
+    limits: Limits,
+    /// Plans derived features; knows functions, not tables.
+    expressions: Arc<SessionState>,
+    entries: Vec<Entry>,
+}
+
+impl Catalog {
+    pub(crate) fn new(
+        built_in: &[Arc<Table>],
+        moment: Arc<Moment>,
+        limits: Limits,
+        expressions: Arc<SessionState>,
+    ) -> Self {
+        let of_log = |name: &str, description: &str, kind| Entry {
+            schema: "log".to_owned(),
+            name: name.to_owned(),
+            description: description.to_owned(),
+            kind,
+        };
+        let of_table = |table: Arc<Table>| Entry {
+            schema: table.schema.clone(),
+            name: table.name.clone(),
+            description: table.description.clone(),
+            kind: Kind::Rows(table),
+        };
+        let views = moment.compiled.views.iter().map(|view| Arc::new(view.table.clone()));
+        // Built-in tables come first: no view can hide one.
+        let entries = [
+            of_log("events", events::DESCRIPTION, Kind::Events),
+            of_log("positions", positions::DESCRIPTION, Kind::Positions),
+            of_log("digests", digests::DESCRIPTION, Kind::Digests),
+        ]
+        .into_iter()
+        .chain(built_in.iter().cloned().map(of_table))
+        .chain(views.map(of_table))
+        .collect();
+        Self { moment, limits, expressions, entries }
+    }
+
+    /// All tables, by schema and name.
+    pub(crate) fn sorted(&self) -> Vec<&Entry> {
+        let mut entries: Vec<&Entry> = self.entries.iter().collect();
+        entries.sort_by_key(|entry| (&entry.schema, &entry.name));
+        entries
+    }
+
+    /// The names of the schemas, sorted.
+    pub(crate) fn schemas(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.entries.iter().map(|e| e.schema.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    fn find(&self, schema: &str, name: &str) -> Option<&Entry> {
+        let on_path = |entry: &&Entry| schema == SEARCH_PATH || entry.schema == schema;
+        self.entries.iter().filter(on_path).find(|entry| entry.name == name)
+    }
+
+    /// An error that helps on if there is no such table.
+    pub(crate) fn check(&self, reference: &TableReference) -> Result<(), Error> {
+        let schema = reference.schema().unwrap_or(SEARCH_PATH);
+        let here = reference.catalog().is_none_or(|catalog| catalog == CATALOG);
+        let known = schema == INFORMATION_SCHEMA || self.find(schema, reference.table()).is_some();
+        if here && known {
+            return Ok(());
+        }
+        let near = self.near(reference.table());
+        let hint = if near.is_empty() {
+            String::new()
+        } else {
+            format!(" (did you mean {}?)", near.join(" or "))
+        };
+        Err(Error::invalid(format!("there is no table {reference}{hint}; SHOW TABLES lists all")))
+    }
+
+    /// The full names of the tables that may have been meant, the nearest first.
+    fn near(&self, name: &str) -> Vec<String> {
+        let name = name.to_lowercase();
+        let most = (name.chars().count() / 3).max(1);
+        let mut near: Vec<(usize, String)> = self
+            .entries
+            .iter()
+            .filter_map(|entry| {
+                let within = entry.name.contains(&name) || name.contains(&entry.name);
+                let distance = if within { 1 } else { levenshtein(&name, &entry.name) };
+                (distance <= most).then(|| (distance, format!("{}.{}", entry.schema, entry.name)))
+            })
+            .collect();
+        near.sort();
+        near.into_iter().take(3).map(|(_, name)| name).collect()
+    }
+
+    fn provider(&self, entry: &Entry) -> Result<Arc<dyn TableProvider>, Error> {
+        let of_batch = |batch: arrow::record_batch::RecordBatch| {
+            let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
+            Ok(Arc::new(table) as Arc<dyn TableProvider>)
+        };
+        let moment = || Arc::clone(&self.moment);
+        match &entry.kind {
+            Kind::Rows(table) => {
+                let rows = RowsTable::new(Arc::clone(table), moment(), self.limits.clone());
+                with_derived(table, Arc::new(rows), &self.expressions)
+            }
+            Kind::Events => Ok(Arc::new(events::EventsTable::new(moment()))),
+            Kind::Positions => of_batch(positions::batch(&self.moment)?),
+            Kind::Digests => of_batch(digests::batch(&self.moment, &self.tables())?),
+        }
+    }
+
+    /// The tables of rows, by schema and name.
+    fn tables(&self) -> Vec<Arc<Table>> {
+        let rows = |entry: &Entry| match &entry.kind {
+            Kind::Rows(table) => Some(Arc::clone(table)),
+            _ => None,
+        };
+        self.sorted().into_iter().filter_map(rows).collect()
+    }
+}
+
+/// The catalog as DataFusion asks for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Schemas(pub(crate) Arc<Catalog>);
+
+impl CatalogProvider for Schemas {
+    fn schema_names(&self) -> Vec<String> {
+        let mut names = self.0.schemas();
+        names.push(SEARCH_PATH.to_owned());
+        names
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        let known = name == SEARCH_PATH || self.0.entries.iter().any(|e| e.schema == name);
+        known.then(|| {
+            let schema = OneSchema { catalog: Arc::clone(&self.0), name: name.to_owned() };
+            Arc::new(schema) as Arc<dyn SchemaProvider>
+        })
+    }
+}
+
+/// A schema as DataFusion asks for it.
+#[derive(Debug)]
+struct OneSchema {
+    catalog: Arc<Catalog>,
+    name: String,
+}
+
+#[async_trait]
+impl SchemaProvider for OneSchema {
+    /// What stands in this schema; the search path only finds.
+    fn table_names(&self) -> Vec<String> {
+        let here = self.catalog.entries.iter().filter(|entry| entry.schema == self.name);
+        here.map(|entry| entry.name.clone()).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        match self.catalog.find(&self.name, name) {
+            Some(entry) => Ok(Some(self.catalog.provider(entry)?)),
+            None => Ok(None),
+        }
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.catalog.find(&self.name, name).is_some()
+    }
+}

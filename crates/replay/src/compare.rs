@@ -1,0 +1,96 @@
+//! What a partition's store keeps beside rows, against the replay.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use headwater_event::PartitionId;
+use headwater_fold::{Head, Position};
+use headwater_store::PartitionStore;
+
+/// The stored head and position, as far as they can be read.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) head: Option<Head>,
+    pub(crate) position: Option<Position>,
+}
+
+/// Reads what a store keeps; damage is a problem, not a failure.
+pub(crate) fn kept(id: PartitionId, store: &Arc<PartitionStore>, problems: &mut Vec<String>) -> Kept {
+    let mut read = |name: &'static str, what: &str| match store.get_meta(name) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            problems.push(format!("partition {id}: the {what} is damaged: {error}"));
+            None
+        }
+    };
+    let head = read("head", "kept digest");
+    let position = read("position", "position");
+    Kept {
+        head: head.and_then(|bytes| match serde_json::from_slice(&bytes) {
+            Ok(head) => Some(head),
+            Err(error) => {
+                problems.push(format!("partition {id}: the kept digest is damaged: {error}"));
+                None
+            }
+        }),
+        position: position.and_then(|bytes| match Position::from_bytes(&bytes) {
+            Ok(position) => Some(position),
+            Err(error) => {
+                problems.push(format!("partition {id}: the position is damaged: {error}"));
+                None
+            }
+        }),
+    }
+}
+
+/// Compares what was kept with what the replay came to at the same position.
+pub(crate) fn heads(id: PartitionId, kept: &Kept, head: &Head, position: Option<&Position>, problems: &mut Vec<String>) {
+    if let Some(stored) = &kept.position
+        && position != Some(stored)
+    {
+        let at = position.map_or("nothing".to_owned(), |p| format!("offset {} with another chain", p.last));
+        problems.push(format!(
+            "partition {id}: the position is offset {}, the replay came to {at}: the position or \
+             the log's records were changed",
+            stored.last
+        ));
+    }
+    let Some(stored) = &kept.head else { return };
+    let mut differs = |what: &str, equal: bool| {
+        if !equal {
+            problems.push(format!("partition {id}: the kept {what} is not what the replay gives"));
+        }
+    };
+    differs("log identity", stored.log == head.log);
+    differs("clock", stored.clock == head.clock && stored.accepted_tick == head.accepted_tick);
+    differs("epoch", stored.epoch == head.epoch);
+    differs("rules number", stored.rules == head.rules);
+    differs("topology", stored.topology == head.topology);
+    differs("counters", stored.counters == head.counters);
+    differs("counts of records", stored.counts == head.counts);
+    differs("tally of derived events", stored.emitted == head.emitted && stored.received == head.received);
+}
+
+/// What each partition gave to the outbox must be what its target received, but for what is still
+/// on its way.
+pub(crate) fn outbox(
+    heads: &BTreeMap<PartitionId, Head>,
+    pending: &BTreeMap<PartitionId, usize>,
+    problems: &mut Vec<String>,
+) {
+    for (source, head) in heads {
+        let on_the_way = pending.get(source).copied().unwrap_or(0);
+        for (target, emitted) in &head.emitted {
+            let received =
+                heads.get(target).and_then(|head| head.received.get(source)).copied();
+            let received = received.unwrap_or_default();
+            if received == *emitted || on_the_way > 0 && received.events <= emitted.events {
+                continue;
+            }
+            problems.push(format!(
+                "outbox of {source}: {} events derived for {target}, {} received there, and they \
+                 are not the same events",
+                emitted.events, received.events
+            ));
+        }
+    }
+}
