@@ -6,7 +6,7 @@ use futures::{FutureExt as _, future::BoxFuture};
 use headwater_event::{NewRecord, Offset, PartitionId};
 use headwater_log::{AppendAck, Error, EventLog, LogReader, Result};
 use rdkafka::{
-    consumer::{BaseConsumer, Consumer as _},
+    consumer::BaseConsumer,
     error::KafkaError,
     message::{Header, OwnedHeaders},
     producer::{BaseRecord, Producer as _, ThreadedProducer},
@@ -19,7 +19,7 @@ use crate::{
     delivery::{Deliveries, Delivery, Run},
     problem,
     reader::Reader,
-    topics::{self, REQUEST_TIMEOUT},
+    topics,
 };
 
 /// When librdkafka's queue is full, look again so often whether it has room.
@@ -75,15 +75,7 @@ impl KafkaLog {
     /// The first offset that is kept, and the one after the last.
     async fn bounds(&self, partition: PartitionId) -> Result<(Offset, Offset)> {
         let Partition { topic, index, .. } = self.partition(partition)?;
-        let (client, topic, index) = (Arc::clone(&self.client), topic.clone(), *index);
-        let asked = tokio::task::spawn_blocking(move || {
-            client
-                .fetch_watermarks(&topic, index, REQUEST_TIMEOUT)
-                .map_err(|error| problem::kafka(&format!("find the end of topic {topic}"), error))
-        });
-        let (low, high) = asked.await.map_err(problem::stopped)??;
-        let offset = |watermark| Offset(u64::try_from(watermark).unwrap_or_default());
-        Ok((offset(low), offset(high)))
+        topics::bounds(&self.client, topic, *index).await
     }
 
     async fn produce(&self, partition: &Partition, records: &[NewRecord]) -> Result<Vec<Offset>> {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use headwater_event::Offset;
 use headwater_log::{DATA_PARTITIONS_DEFAULT, Error, ErrorKind, Result, check_data_partitions};
 use rdkafka::{
     admin::{
@@ -42,6 +43,12 @@ pub(crate) async fn ensure(
         if !counts.contains(&0) {
             check_counts(config, counts)?;
             check_policies(&admin, &topics).await?;
+            // Whoever opened a log may use it at once: each partition's leader answers by now.
+            for (topic, count) in topics.iter().zip(counts) {
+                for index in 0..count {
+                    bounds(&client, topic, i32::try_from(index).unwrap_or(i32::MAX)).await?;
+                }
+            }
             return Ok(counts[1]);
         }
         if started.elapsed() > REQUEST_TIMEOUT {
@@ -50,6 +57,47 @@ pub(crate) async fn ensure(
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// The first offset of a partition that is kept, and the one after its last.
+///
+/// Asks again for a while when the broker does not lead the partition: leaders change, and a new topic
+/// is shown with its leader a moment before that one answers for it.
+pub(crate) async fn bounds(
+    client: &std::sync::Arc<BaseConsumer>,
+    topic: &str,
+    index: i32,
+) -> Result<(Offset, Offset)> {
+    let started = Instant::now();
+    loop {
+        let (asked, name) = (std::sync::Arc::clone(client), topic.to_owned());
+        let answer = tokio::task::spawn_blocking(move || {
+            asked.fetch_watermarks(&name, index, REQUEST_TIMEOUT)
+        });
+        match answer.await.map_err(problem::stopped)? {
+            Ok((low, high)) => {
+                let offset = |watermark| Offset(u64::try_from(watermark).unwrap_or_default());
+                return Ok((offset(low), offset(high)));
+            }
+            Err(error) if has_no_leader(&error) && started.elapsed() < REQUEST_TIMEOUT => {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            Err(error) => {
+                return Err(problem::kafka(&format!("find the end of topic {topic}"), error));
+            }
+        }
+    }
+}
+
+fn has_no_leader(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+        )
+    )
 }
 
 /// The numbers of partitions that have a leader; 0 if a topic is not there.

@@ -1,0 +1,13 @@
+//! The binary as people run it: real processes on folders of their own.
+//!
+//! What touches a log is tested on the embedded one, and on Kafka when `HEADWATER_TEST_KAFKA` names a
+//! broker, as `make test` does.
+
+mod app;
+mod crash;
+mod init;
+mod misuse;
+mod produce;
+mod run;
+mod serve;
+mod topology;
