@@ -1,21 +1,31 @@
-//! What needs a program: `cargo xtask schemas | tidy | bench`.
+//! What needs a program: `cargo xtask schemas | tables | tidy | bench`.
 #![allow(clippy::print_stdout, reason = "a command-line tool")]
 
+mod bench;
 mod schemas;
+mod tables;
 mod tidy;
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
 
-const USAGE: &str = "usage: cargo xtask schemas | tidy | bench fold";
+const USAGE: &str = "usage: cargo xtask COMMAND
+
+  schemas            write schemas/<type>/v1.json from the payloads' Rust types
+  tables             write docs/tables.md from the tables' declarations
+  tidy               check the house rules
+  bench fold [--dev] measure the fold, in a release build unless --dev is given";
 
 fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["tidy"] => tidy::check(&root),
         ["schemas"] => schemas::write(&root),
+        ["tables"] => tables::write(&root),
+        ["tidy"] => tidy::check(&root).and_then(|()| tables::check(&root)),
+        ["bench", "fold"] => bench::run(&root, "fold", false),
+        ["bench", "fold", "--dev"] => bench::run(&root, "fold", true),
         _ => bail!(USAGE),
     }
 }

@@ -87,7 +87,9 @@ fn check_file(path: &str, text: &str, findings: &mut Vec<String>) {
             find(number + 1, "a bare `matches!` asserts nothing");
         }
     }
-    for (number, length) in long_functions(text) {
+    // A table of cases may be as long as there are cases.
+    let functions = if is_test { Vec::new() } else { long_functions(text) };
+    for (number, length) in functions {
         find(number, &format!("a function of {length} lines, at most {FUNCTION_LINES_MAX}"));
     }
 }

@@ -19,7 +19,7 @@ pub struct Event {
     pub id: String,
     /// Who says it: a URI reference.
     pub source: String,
-    /// What happened, such as `shop.purchase.made`.
+    /// What happened, such as `app.order.placed`.
     pub event_type: String,
     /// What it happened to; decides the partition.
     pub subject: String,

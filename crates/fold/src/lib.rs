@@ -9,6 +9,7 @@
 //! (`headwater-engine`), SQL (`headwater-query`). Start reading at [`PartitionFold`], then a family
 //! such as [`family::tracking`].
 
+mod apply;
 mod batch;
 pub mod codec;
 mod compiled;
@@ -17,6 +18,7 @@ pub mod family;
 mod feature;
 mod fold;
 mod head;
+mod judge;
 mod outcome;
 mod partition;
 mod rows;

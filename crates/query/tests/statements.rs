@@ -279,26 +279,3 @@ async fn a_damaged_row_ends_the_answer_with_an_error() {
     assert_eq!(told.kind(), ErrorKind::Failed);
     assert_eq!(told.to_string(), "table serving.labels, partition 0: damaged row");
 }
-
-/// `cargo test -p headwater-query --test statements -- --ignored --nocapture speed`
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement"]
-async fn speed() {
-    let (moment, _) = large(1_000_000);
-    let sql = sql();
-    for query in [
-        "select 1",
-        "select count(*) from labels",
-        "select max(prediction_id) from labels",
-        "select max(observed_at) from labels",
-        "select count(prediction_id), count(label), max(_offset) from labels",
-        "select label from labels where project = 'default' and prediction_id = 'prediction-000000007'",
-        "select total_cds from customer_stats where project = 'default' and customer_id = 7",
-    ] {
-        for _ in 0..2 {
-            let begun = std::time::Instant::now();
-            batches(&sql, &moment, query).await.unwrap();
-            println!("{:>9.2} ms  {query}", begun.elapsed().as_secs_f64() * 1e3);
-        }
-    }
-}

@@ -50,7 +50,7 @@ pub(crate) fn check_event_type(name: &str) -> Result<(), Complaint> {
     }
     if !name.contains('.') || !name.split('.').all(is_word) {
         let message = format!("`{name}` is not an event type's name");
-        let help = "join lower-case words with dots, as in `shop.purchase.made`";
+        let help = "join lower-case words with dots, as in `app.order.placed`";
         return Err(Complaint::new(message, help));
     }
     Ok(())

@@ -10,7 +10,7 @@ pub(crate) fn default_schema_folder(event_type: &str) -> String {
 /// The folder that `schema: …/v1.json` means when it stands in the file at `from`.
 pub(crate) fn schema_folder(from: &str, target: &str) -> Result<String, Complaint> {
     let help =
-        "name the first version relative to this file, as in ../schemas/shop.purchase.made/v1.json";
+        "name the first version relative to this file, as in ../schemas/app.order.placed/v1.json";
     if target.starts_with('/') {
         return Err(Complaint::new(format!("`{target}` is not a relative path"), help));
     }

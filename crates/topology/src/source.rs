@@ -3,8 +3,8 @@
 /// One file of the topology folder, or one schema.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SourceFile {
-    /// Relative to the folder in which the topology folder lies, with `/`: `topology/shop.yaml`,
-    /// `schemas/shop.purchase.made/v1.json`. Told in problems as it stands here.
+    /// Relative to the folder in which the topology folder lies, with `/`: `topology/app.yaml`,
+    /// `schemas/app.order.placed/v1.json`. Told in problems as it stands here.
     pub path: String,
     /// The whole text.
     pub text: String,

@@ -36,7 +36,7 @@ pub(crate) const DESCRIPTION: &str = "Every event on the log. Records that are n
 const COLUMNS: [(&str, bool, &str); 13] = [
     ("id", false, "Unique for its source."),
     ("source", false, "Who says it."),
-    ("type", false, "What happened, such as `shop.purchase.made`."),
+    ("type", false, "What happened, such as `app.order.placed`."),
     ("subject", false, "What it happened to; decides the partition."),
     ("time", true, "When it happened; the log's clock where it is null."),
     ("project", false, "The project."),

@@ -1,0 +1,197 @@
+//! What a record changes: rows, digests, ids, the head, and what follows for the outbox.
+
+use headwater_event::{
+    Event, Outlet, PartitionId, Reason, Record, Refusal, Verifier,
+    catalog::{self, Role, names},
+};
+
+use crate::{
+    Compiled, Delta, Derived, FACT_SOURCE, Fold, Outcome, PartitionError, PartitionFold, StoredRows,
+    Tally,
+    batch::Batch,
+    family::log::{DeadLetter, Rejection},
+    fold::rejection_fact,
+    judge::Verdict,
+    outcome::Seen,
+    system,
+};
+
+impl PartitionFold {
+    pub(crate) fn apply<R: StoredRows>(
+        &mut self,
+        batch: &mut Batch<'_, R>,
+        outbox: &mut Vec<(PartitionId, Outlet, Event)>,
+        record: &Record,
+        verdict: Verdict,
+    ) -> Result<Outcome, PartitionError> {
+        match verdict {
+            Verdict::Folded(event, delta) => self.accept(batch, outbox, record, &event, delta),
+            Verdict::Refused(event, refusal) => self.refuse(batch, outbox, record, &event, refusal),
+            Verdict::Dead(event_type, refusal) => {
+                self.head.counts.dead_letters += 1;
+                let nobody = Event::new("", "", "", "", serde_json::Value::Null);
+                let letter = DeadLetter::of_record(record, event_type, &refusal);
+                self.put(batch, record, &nobody, |fold| fold.put(&letter))?;
+                Ok(Outcome::DeadLetter { refusal })
+            }
+            Verdict::Misrouted(event, belongs) => {
+                self.head.counts.misrouted += 1;
+                let derived = Derived { to: PartitionId::Data(belongs), event: (*event).clone() };
+                self.emit(outbox, record, &event, vec![derived]);
+                Ok(Outcome::Misrouted)
+            }
+            Verdict::Repeat(first) => {
+                self.head.counts.repeats += 1;
+                Ok(first)
+            }
+            Verdict::DroppedRepeat => {
+                self.head.counts.repeats += 1;
+                Ok(Outcome::Accepted { assigned: serde_json::Value::Null })
+            }
+            Verdict::System(event) => {
+                self.head.counts.derived += u64::from(event.derived_from.is_some());
+                self.receive(&event);
+                self.apply_system(&event)?;
+                Ok(Outcome::Accepted { assigned: serde_json::Value::Null })
+            }
+        }
+    }
+
+    fn accept<R: StoredRows>(
+        &mut self,
+        batch: &mut Batch<'_, R>,
+        outbox: &mut Vec<(PartitionId, Outlet, Event)>,
+        record: &Record,
+        event: &Event,
+        delta: Delta,
+    ) -> Result<Outcome, PartitionError> {
+        self.head.counts.accepted += 1;
+        self.receive(event);
+        self.head.counters.extend(delta.counters);
+        if let Some(clock) = system::accepted_tick(event, &delta.assigned) {
+            self.head.accepted_tick = Some(clock);
+        }
+        if let Some(compiled) = system::accepted_topology(event, &self.built_in) {
+            self.hold(compiled);
+        }
+        for put in delta.puts {
+            batch.apply(&mut self.head, put)?;
+        }
+        self.emit(outbox, record, event, delta.derived);
+        self.head.counts.dead_letters += delta.mismatches.len() as u64;
+        let outcome = Outcome::Accepted { assigned: delta.assigned };
+        self.remember(batch, event, &outcome);
+        Ok(outcome)
+    }
+
+    fn refuse<R: StoredRows>(
+        &mut self,
+        batch: &mut Batch<'_, R>,
+        outbox: &mut Vec<(PartitionId, Outlet, Event)>,
+        record: &Record,
+        event: &Event,
+        refusal: Refusal,
+    ) -> Result<Outcome, PartitionError> {
+        self.head.counts.rejections += 1;
+        self.receive(event);
+        self.put(batch, record, event, |fold| fold.put(&Rejection::of(event, &refusal)))?;
+        let request = catalog::built_in(&event.event_type)
+            .is_some_and(|built_in| built_in.role == Role::Request);
+        if request {
+            let fact = rejection_fact(event, &refusal);
+            self.emit(outbox, record, event, vec![fact]);
+        }
+        let reused = refusal.reason == Reason::IdReused;
+        let outcome = Outcome::Rejected { refusal };
+        if !reused {
+            self.remember(batch, event, &outcome);
+        }
+        Ok(outcome)
+    }
+
+    /// Writes rows that tell of a record rather than follow from an event.
+    fn put<R: StoredRows>(
+        &mut self,
+        batch: &mut Batch<'_, R>,
+        record: &Record,
+        event: &Event,
+        write: impl FnOnce(&mut Fold<'_, R>),
+    ) -> Result<(), PartitionError> {
+        let time = event.time.unwrap_or_else(|| self.now());
+        let mut fold = Fold::new(event, time, record.offset, &self.head, batch);
+        write(&mut fold);
+        for put in fold.finish().puts {
+            batch.apply(&mut self.head, put)?;
+        }
+        Ok(())
+    }
+
+    fn remember<R: StoredRows>(&self, batch: &mut Batch<'_, R>, event: &Event, outcome: &Outcome) {
+        let seen = Seen::new(self.now(), &event.content_hash(), outcome);
+        batch.remember(event.id_hash(), seen.to_bytes());
+    }
+
+    /// Counts an event that the outbox brought.
+    fn receive(&mut self, event: &Event) {
+        if let Some(outlet) = event.derived_from {
+            let tally = self.head.received.entry(outlet.partition).or_insert_with(Tally::default);
+            tally.add(outlet, &event.content_hash());
+        }
+    }
+
+    /// Gives derived events to the outbox, in order, each with its place.
+    fn emit(
+        &mut self,
+        outbox: &mut Vec<(PartitionId, Outlet, Event)>,
+        record: &Record,
+        cause: &Event,
+        derived: Vec<Derived>,
+    ) {
+        for (index, Derived { to, mut event }) in (0_u32..).zip(derived) {
+            let outlet = Outlet { partition: self.id, offset: record.offset, index };
+            if event.id.is_empty() {
+                // A fact of its own; a misrouted event keeps its id and source.
+                event.id = outlet.to_string();
+                event.source = FACT_SOURCE.to_owned();
+                event.time = Some(self.now());
+                event.actor.clone_from(&cause.actor);
+                event.cause_id = Some(cause.id.clone());
+                event.correlation_id.clone_from(&cause.correlation_id);
+                event.traceparent.clone_from(&cause.traceparent);
+            }
+            event.derived_from = Some(outlet);
+            let tally = self.head.emitted.entry(to).or_insert_with(Tally::default);
+            tally.add(outlet, &event.content_hash());
+            outbox.push((to, outlet, event));
+        }
+    }
+
+    fn apply_system(&mut self, event: &Event) -> Result<(), PartitionError> {
+        if event.event_type == names::LOG_OPENED {
+            if self.head.log.is_none() {
+                system::opened(&mut self.head, event);
+                self.verifier = self
+                    .head
+                    .log
+                    .as_ref()
+                    .and_then(|log| Verifier::new(&log.verifying_key, log.log_id.clone()));
+            }
+            return Ok(());
+        }
+        if let Some(compiled) = system::apply(&mut self.head, event, &self.built_in)? {
+            for view in &compiled.views {
+                self.head.digests.entry(view.table.version_hex()).or_default();
+            }
+            self.hold(compiled);
+        }
+        Ok(())
+    }
+
+    /// From here on this topology holds.
+    fn hold(&mut self, compiled: Compiled) {
+        self.head.topology = Some(compiled.topology.hash());
+        self.head.declared_views =
+            compiled.views.iter().map(|view| view.table.name.clone()).collect();
+        self.compiled = compiled;
+    }
+}
