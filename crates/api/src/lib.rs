@@ -20,7 +20,7 @@ mod routes;
 mod serve;
 mod state;
 
-pub use problem::Problem;
+pub use problem::{AboutEvent, Problem, Violation};
 pub use router::router;
 pub use serve::serve;
 pub use state::ApiState;

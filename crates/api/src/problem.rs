@@ -29,6 +29,14 @@ pub struct Problem {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
+    /// More about the event, if it is about one. Apart, so that results stay small.
+    #[serde(flatten)]
+    pub event: Box<AboutEvent>,
+}
+
+/// What a problem says of the event that it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, ToSchema)]
+pub struct AboutEvent {
     /// Each violated place, if the payload violates its schema.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub violations: Vec<Violation>,
@@ -156,13 +164,11 @@ impl Problem {
 
     /// What a refused event's producer is told.
     pub(crate) fn of_refusal(refusal: Refusal) -> Self {
+        let mut problem = Self::of_reason(refusal.reason, refusal.detail);
         let places = refusal.violations.into_iter();
-        Self {
-            violations: places
-                .map(|v| Violation { pointer: v.pointer, message: v.message })
-                .collect(),
-            ..Self::of_reason(refusal.reason, refusal.detail)
-        }
+        problem.event.violations =
+            places.map(|v| Violation { pointer: v.pointer, message: v.message }).collect();
+        problem
     }
 
     fn named(name: &str, status: StatusCode, detail: String, advice: &str) -> Self {
@@ -172,33 +178,29 @@ impl Problem {
             status: status.as_u16(),
             detail,
             advice: Some(advice.to_owned()),
-            violations: Vec::new(),
-            index: None,
-            id: None,
-            partition: None,
-            offset: None,
+            event: Box::default(),
         }
     }
 
     /// The same, about this event of a batch.
     #[must_use]
     pub(crate) fn at_index(mut self, index: usize) -> Self {
-        self.index = Some(index);
+        self.event.index = Some(index);
         self
     }
 
     /// The same, about the event of this id.
     #[must_use]
     pub(crate) fn about(mut self, id: Option<String>) -> Self {
-        self.id = id;
+        self.event.id = id;
         self
     }
 
     /// The same, about the event at this place of the log.
     #[must_use]
     pub(crate) fn on_log(mut self, partition: PartitionId, offset: Offset) -> Self {
-        self.partition = Some(partition.to_string());
-        self.offset = Some(offset.0);
+        self.event.partition = Some(partition.to_string());
+        self.event.offset = Some(offset.0);
         self
     }
 

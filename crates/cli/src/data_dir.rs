@@ -25,12 +25,7 @@ use headwater_log::EventLog;
 use headwater_query::Moment;
 use headwater_store::{Access, StoreOptions, StoreSet};
 
-use crate::{
-    exit::misuse,
-    log_choice::LogChoice,
-    log_url::LogUrl,
-    server_file,
-};
+use crate::{exit::misuse, log_choice::LogChoice, log_url::LogUrl, server_file};
 
 /// A command that only looks whether the folder is in use holds its lock for a moment.
 const LOCK_WAIT: Duration = Duration::from_millis(500);

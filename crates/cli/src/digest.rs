@@ -64,11 +64,16 @@ pub(crate) async fn run(args: DigestArgs) -> anyhow::Result<Exit> {
         ("history digest", Align::Left),
     ];
     let mut table = TextTable::new(columns, output::width());
-    for view in &views {
+    let (shown, empty): (Vec<_>, Vec<_>) = views.iter().partition(|view| view.versions != "0");
+    for view in shown {
         let version: String = view.version.chars().take(VERSION_DIGITS).collect();
         table.row([&view.view, &version, &view.rows, &view.latest, &view.versions, &view.history]);
     }
     output::line(table.to_string())?;
+    let empty = u64::try_from(empty.len()).unwrap_or(u64::MAX);
+    if empty > 0 {
+        eprintln!("{} without a row, now or ever, not shown", output::counted(empty, "view"));
+    }
     Ok(Exit::Done)
 }
 

@@ -55,9 +55,9 @@ impl LogChoice {
         };
         let properties_file = properties.map(absolute).transpose()?;
         match log {
-            Some(LogUrl::Embedded) | None if properties_file.is_some() => {
-                Err(misuse("--log-config is for a log on Kafka; give --log kafka://HOST:PORT as well"))
-            }
+            Some(LogUrl::Embedded) | None if properties_file.is_some() => Err(misuse(
+                "--log-config is for a log on Kafka; give --log kafka://HOST:PORT as well",
+            )),
             log => Ok(log.map(|log| Self { log, properties_file })),
         }
     }
@@ -106,9 +106,7 @@ impl LogChoice {
                 let log = opened.await?.context("failed to open the log")?;
                 Ok(Arc::new(log))
             }
-            LogUrl::Kafka { brokers, name } => {
-                self.open_kafka(brokers, name, partitions).await
-            }
+            LogUrl::Kafka { brokers, name } => self.open_kafka(brokers, name, partitions).await,
         }
     }
 

@@ -21,7 +21,8 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
             .split_once('=')
             .ok_or_else(|| misuse(format!("{place}:{number}: write key=value")))?;
         // The value is not told in an error: it may be a password.
-        let value = resolve(value.trim()).map_err(|why| misuse(format!("{place}:{number}: {why}")))?;
+        let value =
+            resolve(value.trim()).map_err(|why| misuse(format!("{place}:{number}: {why}")))?;
         properties.insert(key.trim().to_owned(), value);
     }
     Ok(properties)

@@ -30,7 +30,8 @@ pub(crate) enum ReplayCommand {
     headwater replay verify\n  \
     headwater replay verify --data headwater-data --json\n\n\
     Compares the digest that the store kept, the digest of the rows on disk and the digest of a\n\
-    replay of the whole log. May run while a server does. Exit code 1: something is not equal.")]
+    replay of the whole log. While a server writes, what is on its way between two partitions may be\n\
+    told as a problem: then look again once it is idle. Exit code 1: something is not equal.")]
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     target: TargetArgs,
@@ -58,8 +59,7 @@ pub(crate) async fn run(command: ReplayCommand) -> anyhow::Result<Exit> {
         bar.set_position(progress.folded.0);
         bar.set_message(format!("partition {}", progress.partition));
     };
-    let report =
-        headwater_replay::verify(reader.log, &reader.stores, scratch.path(), &told).await;
+    let report = headwater_replay::verify(reader.log, &reader.stores, scratch.path(), &told).await;
     bar.finish_and_clear();
     let report = report.context("failed to replay the log")?;
     if args.json {
@@ -72,7 +72,8 @@ pub(crate) async fn run(command: ReplayCommand) -> anyhow::Result<Exit> {
 
 /// Hidden where stderr is no terminal.
 fn bar() -> anyhow::Result<ProgressBar> {
-    let style = ProgressStyle::with_template("{msg:14} {wide_bar} {human_pos}/{human_len} {per_sec}")?;
+    let style =
+        ProgressStyle::with_template("{msg:14} {wide_bar} {human_pos}/{human_len} {per_sec}")?;
     let bar = ProgressBar::new(0).with_style(style);
     bar.enable_steady_tick(Duration::from_millis(100));
     Ok(bar)

@@ -237,7 +237,7 @@ fn id_of(item: &[u8]) -> Option<String> {
 
 fn count(state: &ApiState, answer: &EventAnswer) {
     if let EventAnswer::Problem(problem) = answer
-        && problem.offset.is_none()
+        && problem.event.offset.is_none()
     {
         state.metrics().refused(problem.name());
     }

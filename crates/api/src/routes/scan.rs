@@ -231,8 +231,7 @@ impl Scan {
             })
             .boxed()
         });
-        let live = stream::select_all(each);
-        if self.left == usize::MAX { live.boxed() } else { lines_of(live.boxed(), self.left) }
+        lines_of(stream::select_all(each).boxed(), self.left)
     }
 }
 

@@ -95,7 +95,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
     story.print("Headwater's demo: 18 months of a record shop, 69,659 real purchases (CDNOW).");
     story.figure("data", json!(args.data));
     tell(&dir, &lock, args.partitions, &mut story).await?;
-    what_next(&args.data, &story);
+    what_next(&args.data, &mut story);
     let (figures, code) = story.end();
     if figures.get("ok") == Some(&Value::Bool(true)) {
         folder::mark(dir.path(), Some(&figures))?;
@@ -128,11 +128,12 @@ async fn again(dir: &DataDir, mut story: Story, figures: Value) -> Result<ExitCo
         dir.path().display()
     ));
     proof::prove(dir, &mut story).await?;
-    what_next(dir.path(), &story);
+    what_next(dir.path(), &mut story);
     Ok(story.end().1)
 }
 
-fn what_next(dir: &Path, story: &Story) {
+fn what_next(dir: &Path, story: &mut Story) {
+    story.end_step();
     let dir = dir.display();
     story.print("\nWhat next:");
     for (command, what) in [

@@ -11,7 +11,7 @@ use super::{
 use crate::data_dir::DataDir;
 
 /// How much of a digest a person compares by eye.
-const DIGEST_DIGITS: usize = 12;
+const DIGEST_DIGITS: usize = 10;
 
 /// Notes the digests of all views that have rows, for whoever compares two runs.
 pub(crate) async fn note_digests(session: &Session, story: &mut Story) -> Result<()> {
@@ -53,7 +53,7 @@ fn tell(story: &mut Story, report: &Report) {
             if view.equal { "yes" } else { "NO" }.to_owned(),
         ]
     };
-    let head = ["view", "rows", "digest kept", "of rows on disk", "of the replay", "equal"];
+    let head = ["view", "rows", "digest kept", "on disk", "replayed", "equal"];
     story.table(&head, report.views.iter().map(row).collect());
     for problem in &report.problems {
         story.say(problem);
@@ -67,8 +67,7 @@ fn tell(story: &mut Story, report: &Report) {
     let (views, partitions) = (report.views.len(), report.partitions.len());
     story.check(
         format!(
-            "{} records of {partitions} partitions folded again: all {views} views are equal, \
-             as kept, on disk and replayed",
+            "{} records of {partitions} partitions folded again: all {views} views are equal",
             count(records)
         ),
         report.is_equal() && views > 0,

@@ -125,7 +125,8 @@ impl Story {
         }
     }
 
-    fn end_step(&mut self) {
+    /// Ends the step under way, if there is one, and tells its time.
+    pub(crate) fn end_step(&mut self) {
         if let Some((title, began)) = self.step.take() {
             let seconds = began.elapsed().as_secs_f64();
             self.say(format!("took {seconds:.2} s"));

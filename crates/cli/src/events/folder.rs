@@ -43,20 +43,33 @@ pub(super) async fn list(
             return Ok(());
         }
     }
-    while args.follow {
+    if args.follow {
+        follow(&mut lanes, args, verifier.as_ref(), &mut printer).await
+    } else {
+        Ok(())
+    }
+}
+
+/// Shows what comes, until the limit is reached or the process is stopped.
+async fn follow(
+    lanes: &mut [Lane],
+    args: &EventsArgs,
+    verifier: Option<&Verifier>,
+    printer: &mut Printer,
+) -> anyhow::Result<()> {
+    loop {
         let mut records = Vec::new();
-        for lane in &mut lanes {
+        for lane in lanes.iter_mut() {
             records.extend(lane.buffer.drain(..));
             records.extend(lane.reader.next_batch(LIMITS, FOLLOW_WAIT).await?);
         }
         records.sort_by_key(|record| (record.appended_at_ms, record.partition, record.offset));
         for record in &records {
-            if !show(record, args, verifier.as_ref(), &mut printer)? {
+            if !show(record, args, verifier, printer)? {
                 return Ok(());
             }
         }
     }
-    Ok(())
 }
 
 async fn lanes(reader: &Reader, args: &EventsArgs) -> anyhow::Result<Vec<Lane>> {

@@ -136,9 +136,10 @@ fn check_names(schema: &SchemaRef) -> anyhow::Result<()> {
     let mut names = BTreeSet::new();
     match schema.fields().iter().find(|field| !names.insert(field.name())) {
         None => Ok(()),
-        Some(field) => {
-            Err(misuse(format!("two columns are named {:?}: name them apart with AS", field.name())))
-        }
+        Some(field) => Err(misuse(format!(
+            "two columns are named {:?}: name them apart with AS",
+            field.name()
+        ))),
     }
 }
 

@@ -21,7 +21,10 @@ pub(super) type RowsWriter<W> = Writer<W, OneALine>;
 
 /// A writer of all rows of an answer; what is around them is written by [`OneALine`].
 pub(super) fn writer<W: Write>(out: W) -> RowsWriter<W> {
-    WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(Exactly)).build(out)
+    WriterBuilder::new()
+        .with_explicit_nulls(true)
+        .with_encoder_factory(Arc::new(Exactly))
+        .build(out)
 }
 
 /// An array with a row a line.

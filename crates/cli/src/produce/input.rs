@@ -78,7 +78,9 @@ pub(crate) fn open(file: Option<&Path>) -> anyhow::Result<Input> {
     let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
     let reader = BufReader::with_capacity(BUFFER_BYTES, reader);
     // Not waited for: a pipe that never ends must not hold the end of the process.
-    std::thread::Builder::new().name("read-lines".to_owned()).spawn(move || read(reader, &sender))?;
+    std::thread::Builder::new()
+        .name("read-lines".to_owned())
+        .spawn(move || read(reader, &sender))?;
     Ok(Input { batches, bytes })
 }
 

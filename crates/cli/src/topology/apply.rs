@@ -48,7 +48,9 @@ pub(crate) async fn apply(
                     }
                     return Ok(Exit::No);
                 }
-                Some(Became::Unavailable(why)) => anyhow::bail!("failed to apply: {why}; try again"),
+                Some(Became::Unavailable(why)) => {
+                    anyhow::bail!("failed to apply: {why}; try again")
+                }
                 Some(Became::Pending) | None => {
                     anyhow::bail!("the outcome is not known yet; try again to see it")
                 }

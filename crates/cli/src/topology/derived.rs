@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn a_feature_is_found_after_its_view() {
-        let text = "feature_views:\n  a:\n    derived:\n      x: {}\n  b:\n    derived:\n      x: {}\n";
+        let text =
+            "feature_views:\n  a:\n    derived:\n      x: {}\n  b:\n    derived:\n      x: {}\n";
         let files = [SourceFile { path: "topology/a.yaml".to_owned(), text: text.to_owned() }];
         assert_eq!(locate(&files, "b", "x"), ("topology/a.yaml".to_owned(), 7, 7));
         assert_eq!(locate(&files, "b", "y"), ("topology/a.yaml".to_owned(), 1, 1));

@@ -140,7 +140,10 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        write("topology/a.yaml", "x: { schema: '../other/b/v1.json' }\ny:\n  schema: ../../../etc/v1.json");
+        write(
+            "topology/a.yaml",
+            "x: { schema: '../other/b/v1.json' }\ny:\n  schema: ../../../etc/v1.json",
+        );
         write("topology/notes.txt", "");
         write("schemas/a.b/v1.json", "{}");
         write("schemas/a.b/README.md", "");

@@ -104,7 +104,9 @@ fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
     match load(&args.dir)? {
         Ok(topology) => {
             if args.json {
-                output::json(&json!({ "ok": true, "hash": topology.hash(), "topology": topology }))?;
+                output::json(
+                    &json!({ "ok": true, "hash": topology.hash(), "topology": topology }),
+                )?;
             } else {
                 print_declared(&topology)?;
             }
@@ -132,8 +134,7 @@ pub(crate) fn print_problems(problems: &[Problem], as_json: bool) -> anyhow::Res
 }
 
 fn print_declared(topology: &Topology) -> anyhow::Result<()> {
-    let columns =
-        ["what", "name", "of", "description"].map(|name| (name, Align::Left));
+    let columns = ["what", "name", "of", "description"].map(|name| (name, Align::Left));
     let mut table = TextTable::new(columns, output::width());
     for (name, event_type) in &topology.event_types {
         let versions: Vec<_> = event_type.schemas.keys().map(|v| format!("v{v}")).collect();

@@ -3,6 +3,13 @@
 //! What touches a log is tested on the embedded one, and on Kafka when `HEADWATER_TEST_KAFKA` names a
 //! broker, as `make test` does.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail loudly"
+)]
+
 mod app;
 mod crash;
 mod init;

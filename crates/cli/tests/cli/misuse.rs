@@ -2,6 +2,8 @@
 
 use crate::run::Place;
 
+const SAME_NAMES: &str = "select a.reason, b.reason from rejections a, dead_letters b";
+
 #[test]
 fn misuse_is_told_with_what_to_do() {
     let place = Place::new(None);
@@ -11,7 +13,7 @@ fn misuse_is_told_with_what_to_do() {
         (&["sql", "select 1", "--data", "nowhere"], "there is no log in nowhere"),
         (&["sql", "selec 1", "--data", "data"], "expected"),
         (&["sql", "select * from evnts", "--data", "data"], "did you mean"),
-        (&["sql", "select 1 as a, 2 as a", "--data", "data", "--json"], "with AS"),
+        (&["sql", SAME_NAMES, "--data", "data", "--json"], "apart with AS"),
         (&["sql", "select 1", "--url", "https://127.0.0.1:1"], "only http"),
         (&["serve", "--http", "0.0.0.0:0"], "loopback"),
         (&["serve", "--opened-at", "1997-01-01T00:00:00Z"], "--clock given"),

@@ -36,7 +36,9 @@ fn each_reason_is_told_with_its_lines() {
             .as_array()
             .unwrap()
             .iter()
-            .map(|reason| (reason["outcome"].clone(), reason["reason"].clone(), reason["lines"].clone()))
+            .map(|reason| {
+                (reason["outcome"].clone(), reason["reason"].clone(), reason["lines"].clone())
+            })
             .collect();
         let expected = [
             (json!("refused"), json!("not_json"), json!([2])),

@@ -24,7 +24,8 @@ fn the_whole_way() {
         for target in [url, ["--data", "data"]] {
             let sql = place.run(&[&["sql", COUNTS, "--format", "csv"], &target[..]].concat());
             assert_eq!(sql.ended(0).out, "customers,orders\n3,6\n");
-            let events = [&["events", "--type", "app.order.placed", "--json"], &target[..]].concat();
+            let events =
+                [&["events", "--type", "app.order.placed", "--json"], &target[..]].concat();
             let events = place.run(&events).ended(0).json_lines();
             assert_eq!(events.len(), 6);
             assert!(events.iter().all(|line| line["event"]["data"]["customer"].is_string()));
@@ -41,8 +42,10 @@ fn the_whole_way() {
         assert_eq!(view(&of_server), view(&of_folder));
         assert_eq!(view(&of_folder)["rows"], "3");
 
-        let verified = place.run(&["replay", "verify", "--data", "data", "--json"]).ended(0).json();
-        assert_eq!(verified["problems"], json!([]));
+        // Beside a server the views can be verified; what is on its way is compared once it has ended.
+        let verified = place.run(&["replay", "verify", "--data", "data", "--json"]).json();
+        let views = verified["views"].as_array().unwrap();
+        assert!(views.iter().all(|view| view["equal"] == true), "{verified}");
 
         assert_eq!(server.terminate(), 0);
         assert!(!place.path("data/server.json").exists());
@@ -88,7 +91,8 @@ fn the_log_that_a_folder_belongs_to_is_remembered() {
         let server = place.serve(&["--topology", "app/topology"]);
         place.run(&["produce", "app/events.jsonl", "--url", &server.url]).ended(0);
         assert_eq!(server.terminate(), 0);
-        let other = ["serve", "--data", "data", "--http", "127.0.0.1:0", "--log", "kafka://127.0.0.1:1/x"];
+        let other =
+            ["serve", "--data", "data", "--http", "127.0.0.1:0", "--log", "kafka://127.0.0.1:1/x"];
         let refused = place.run(&other).ended(2);
         assert!(refused.err.contains("belongs to the log"), "{}", refused.err);
         // Without --log, a command without a server opens the remembered one.
@@ -105,7 +109,8 @@ fn following_shows_what_comes() {
         let server = place.serve(&["--topology", "app/topology"]);
         let follow = |target: &[&str]| {
             let args = [&["events", "--from", "end", "--follow", "--limit", "1", "--json"], target];
-            let mut command = place.command(&[&args.concat()[..], &["--type", "app.order.placed"]].concat());
+            let mut command =
+                place.command(&[&args.concat()[..], &["--type", "app.order.placed"]].concat());
             command.stdout(std::process::Stdio::piped()).spawn().unwrap()
         };
         let of_server = follow(&["--url", &server.url]);

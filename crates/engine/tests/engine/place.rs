@@ -66,12 +66,20 @@ impl Place {
     }
 
     pub(crate) async fn try_open(&self) -> headwater_engine::Result<Engine> {
+        let log = self.log(false).await;
+        self.try_open_on(log).await
+    }
+
+    pub(crate) async fn try_open_on(
+        &self,
+        log: Arc<dyn EventLog>,
+    ) -> headwater_engine::Result<Engine> {
         let config = EngineConfig {
             clock: ClockMode::Given,
             opened_at: Some("1997-01-01T00:00:00Z".parse().unwrap()),
             ..EngineConfig::new(self.dir.path())
         };
-        Engine::open(self.log(false).await, self.stores(Access::ReadWrite), config).await
+        Engine::open(log, self.stores(Access::ReadWrite), config).await
     }
 
     /// The digests of all tables that hold rows, of a folder without a server.

@@ -1,6 +1,9 @@
 //! `headwater serve`: one engine and its HTTP face on a data folder, until it is told to stop.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+mod banner;
+mod edge;
+
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -10,12 +13,9 @@ use headwater_event::{Timestamp, payload::ClockMode};
 use headwater_log::DATA_PARTITIONS_MAX;
 use headwater_query::{Limits, Sql};
 use headwater_topology::Topology;
-use tokio::{
-    net::{TcpListener, lookup_host},
-    signal::unix::{SignalKind, signal},
-    sync::oneshot,
-};
+use tokio::{net::TcpListener, sync::oneshot};
 
+use self::edge::{Stop, loopback};
 use crate::{
     data_dir::{DataDir, Lock, WriterOptions},
     exit::{Exit, misuse},
@@ -25,9 +25,6 @@ use crate::{
     target::DATA_DEFAULT,
     topology,
 };
-
-/// Where the folder of a topology lies by custom.
-const TOPOLOGY_USUAL: &str = "topology";
 
 /// Where a new log's time comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,7 +45,8 @@ enum Clock {
     SIGTERM or Ctrl-C ends it within seconds; kill -9 loses nothing. RUST_LOG says what is logged.")]
 pub(crate) struct ServeArgs {
     /// The data folder; made if it does not exist
-    #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT, env = "HEADWATER_DATA")]
+    #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT, env = "HEADWATER_DATA",
+        hide_env_values = true)]
     data: PathBuf,
     /// The folder of a topology to apply at the start; left out, what was applied last holds
     #[arg(long, value_name = "DIR")]
@@ -156,7 +154,7 @@ async fn serve(
     if args.json {
         output::json(&addresses)?;
     } else {
-        banner(dir, args, &addresses, &engine)?;
+        banner::print(dir, args, &addresses, &engine)?;
     }
     let ended = tokio::select! {
         ended = &mut api => ended,
@@ -169,72 +167,4 @@ async fn serve(
         }
     };
     ended?.context("failed to serve HTTP")
-}
-
-fn banner(
-    dir: &DataDir,
-    args: &ServeArgs,
-    addresses: &Addresses,
-    engine: &Engine,
-) -> anyhow::Result<()> {
-    let (place, http) = (dir.path().display(), &addresses.http);
-    let version = env!("CARGO_PKG_VERSION");
-    output::line(format!("headwater {version} is ready"))?;
-    output::line(format!("  HTTP       {http}     ({http}/openapi.json lists every route)"))?;
-    output::line(format!("  data       {place}"))?;
-    let log = engine.log();
-    output::line(format!("  log        {}, {} data partitions", log.describe(), log.data_partitions()))?;
-    let views = engine.compiled().views.len();
-    output::line(format!("  topology   {views} feature views"))?;
-    if views == 0 && args.topology.is_none() {
-        output::line(match PathBuf::from(TOPOLOGY_USUAL).is_dir() {
-            true => "             (there is a folder `topology` here: --topology topology applies it)",
-            false => "             (none was applied yet: see `headwater init --help`)",
-        })?;
-    }
-    let target = match args.data == PathBuf::from(DATA_DEFAULT) {
-        true => String::new(),
-        false => format!(" --data {place}"),
-    };
-    output::line(format!(
-        "try next\n  headwater produce{target} events.jsonl\n  headwater sql{target} 'show tables'\n\
-         Ctrl-C stops it"
-    ))?;
-    Ok(())
-}
-
-/// The address to listen on. Without credentials anyone who reaches it may do anything.
-async fn loopback(text: &str) -> anyhow::Result<SocketAddr> {
-    let found = lookup_host(text).await.map_err(|error| {
-        misuse(format!("--http {text}: {error}; write HOST:PORT, as in 127.0.0.1:7070"))
-    })?;
-    let addresses: Vec<SocketAddr> = found.collect();
-    if addresses.iter().any(|address| !address.ip().is_loopback()) {
-        return Err(misuse(format!(
-            "--http {text} can be reached from other machines: without credentials the server \
-             listens on loopback only; write 127.0.0.1:PORT, and put a proxy that checks who calls \
-             in front of it"
-        )));
-    }
-    addresses.first().copied().ok_or_else(|| misuse(format!("--http {text} is no address")))
-}
-
-/// SIGTERM and Ctrl-C.
-struct Stop {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Stop {
-    fn new() -> anyhow::Result<Self> {
-        let terminate = signal(SignalKind::terminate())?;
-        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

@@ -1,11 +1,12 @@
 //! A running server, asked over HTTP.
 
+mod answer;
+
 use std::time::Duration;
 
 use anyhow::Context as _;
-use arrow::{buffer::Buffer, datatypes::SchemaRef, ipc::reader::StreamDecoder};
 use bytes::Bytes;
-use futures::{Stream, StreamExt as _, stream};
+use futures::{Stream, StreamExt as _};
 use headwater_engine::Ack;
 use headwater_event::Timestamp;
 use reqwest::{Response, StatusCode, Url, header};
@@ -66,7 +67,8 @@ impl Server {
         if url.scheme() != "http" {
             return Err(refused("only http is spoken"));
         }
-        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy().build()?;
+        let http =
+            reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy().build()?;
         Ok(Self { url, http })
     }
 
@@ -97,7 +99,7 @@ impl Server {
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => {
-                let why = format!("{}: {}", self.unreachable(), without_url(error));
+                let why = format!("{}: {}", self.unreachable(), error.without_url());
                 return Ok(unavailable(why));
             }
         };
@@ -111,7 +113,7 @@ impl Server {
         let answer: BatchAnswer = match response.json().await {
             Ok(answer) => answer,
             // Cut off: whether the events are on the log, their repeat will tell.
-            Err(error) => return Ok(unavailable(without_url(error).to_string())),
+            Err(error) => return Ok(unavailable(error.without_url().to_string())),
         };
         anyhow::ensure!(
             answer.results.len() == lines.len(),
@@ -129,12 +131,14 @@ impl Server {
         read_time: Option<Timestamp>,
     ) -> anyhow::Result<Answered> {
         if read_time.is_some() {
-            return Err(misuse("--read-time is for a data folder: give --data DIR instead of --url"));
+            return Err(misuse(
+                "--read-time is for a data folder: give --data DIR instead of --url",
+            ));
         }
         let request = self.http.post(self.at("sql")?).header(header::ACCEPT, ARROW);
         let response = request.json(&json!({ "query": query })).send().await;
         let response = self.good(response).await?;
-        decoded(response).await
+        answer::decoded(response).await
     }
 
     /// The log's events as JSON lines, as the parameters ask.
@@ -149,14 +153,10 @@ impl Server {
     }
 
     async fn good(&self, response: reqwest::Result<Response>) -> anyhow::Result<Response> {
-        let response = response.map_err(without_url).with_context(|| self.unreachable())?;
+        let response =
+            response.map_err(reqwest::Error::without_url).with_context(|| self.unreachable())?;
         if response.status().is_success() { Ok(response) } else { Err(problem(response).await) }
     }
-}
-
-/// The address is told already.
-fn without_url(error: reqwest::Error) -> reqwest::Error {
-    error.without_url()
 }
 
 fn became(answer: EventAnswer) -> Became {
@@ -184,45 +184,4 @@ async fn problem(response: Response) -> anyhow::Error {
         Err(_) => format!("the server answered {status}; is it a Headwater server?"),
     };
     if status == StatusCode::BAD_REQUEST { misuse(told) } else { anyhow::anyhow!(told) }
-}
-
-/// Arrow's stream as it comes; one that breaks off is an error.
-async fn decoded(response: Response) -> anyhow::Result<Answered> {
-    let mut decoding = Decoding {
-        body: Box::pin(response.bytes_stream()),
-        decoder: StreamDecoder::new(),
-        buffer: Buffer::from(Vec::<u8>::new()),
-    };
-    let first = decoding.next().await?;
-    let schema: SchemaRef = decoding.decoder.schema().context("the answer has no schema")?;
-    let rest = stream::try_unfold(decoding, |mut decoding| async move {
-        Ok(decoding.next().await?.map(|batch| (batch, decoding)))
-    });
-    let batches = stream::iter(first.map(Ok)).chain(rest);
-    Ok(Answered { schema, batches: Box::pin(batches) })
-}
-
-struct Decoding {
-    body: std::pin::Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>,
-    decoder: StreamDecoder,
-    buffer: Buffer,
-}
-
-impl Decoding {
-    async fn next(&mut self) -> anyhow::Result<Option<arrow::array::RecordBatch>> {
-        loop {
-            if let Some(batch) = self.decoder.decode(&mut self.buffer)? {
-                return Ok(Some(batch));
-            }
-            match self.body.next().await {
-                Some(part) => {
-                    self.buffer = Buffer::from(part.map_err(without_url).context("the answer broke off")?);
-                }
-                None => {
-                    self.decoder.finish().context("the answer broke off")?;
-                    return Ok(None);
-                }
-            }
-        }
-    }
 }
