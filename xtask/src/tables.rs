@@ -52,7 +52,11 @@ fn section(table: &Table, page: &mut String) -> std::fmt::Result {
         let Column { name, description, .. } = column;
         let mark = if key { " (key)" } else { "" };
         let null = if column.nullable { ", or null" } else { "" };
-        writeln!(page, "| `{name}`{mark} | {}{null} | {description} |", type_name(column.column_type))?;
+        writeln!(
+            page,
+            "| `{name}`{mark} | {}{null} | {description} |",
+            type_name(column.column_type)
+        )?;
     }
     Ok(())
 }

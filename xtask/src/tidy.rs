@@ -24,8 +24,7 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         rust_files(&root.join(top), &mut files)?;
     }
     for path in &files {
-        let text =
-            fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+        let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
         let shown = path.strip_prefix(root).unwrap_or(path).display().to_string();
         check_file(&shown, &text, &mut findings);
     }

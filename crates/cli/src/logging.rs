@@ -6,7 +6,8 @@ use tracing_subscriber::EnvFilter;
 
 /// A server tells what it does, any other command only what is wrong.
 pub(crate) fn start(server: bool) {
-    let default = if server { "warn,headwater=info" } else { "warn" };
+    // RocksDB warns of every pause that it takes under load.
+    let default = if server { "warn,headwater=info,rocksdb=error" } else { "warn,rocksdb=error" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

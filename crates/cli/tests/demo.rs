@@ -1,4 +1,5 @@
 //! `headwater demo` from beginning to end, as a person runs it, on one partition and on four.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's own functions")]
 
 use std::{path::Path, process::Command};
 

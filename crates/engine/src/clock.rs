@@ -47,7 +47,11 @@ fn activity(engine: &Engine) -> u64 {
     let shared = engine.shared();
     let data = shared.partitions.values().filter(|p| p.id != PartitionId::Control).map(|p| {
         let counts = p.progress.borrow().head.counts;
-        counts.accepted + counts.repeats + counts.rejections + counts.dead_letters + counts.misrouted
+        counts.accepted
+            + counts.repeats
+            + counts.rejections
+            + counts.dead_letters
+            + counts.misrouted
     });
     data.sum::<u64>() + shared.control_events.load(Ordering::Relaxed)
 }

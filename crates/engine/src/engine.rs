@@ -12,7 +12,10 @@ use std::{
 use headwater_event::{
     Event, Offset, PartitionId, Schemas, Signer, Timestamp,
     catalog::names,
-    payload::{ClockMode, ClockTickRequested, ClockTicked, RulesRaised, TopologyApplyRequested, WriterClaimed},
+    payload::{
+        ClockMode, ClockTickRequested, ClockTicked, RulesRaised, TopologyApplyRequested,
+        WriterClaimed,
+    },
 };
 use headwater_fold::{Compiled, FACT_SOURCE, Head, Outcome, RULES_KNOWN};
 use headwater_log::{AppendAck, EventLog};
@@ -20,11 +23,15 @@ use headwater_query::Moment;
 use headwater_store::StoreSet;
 use headwater_topology::Topology;
 use serde::Serialize;
-use tokio::{runtime::Handle, sync::{Notify, watch}, task::JoinHandle};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
 
 use crate::{
-    Ack, EngineConfig, Error, ErrorKind, Folder, Receipt, Result, Submitted, clock, moment, opening,
-    outbox, partition_thread,
+    Ack, EngineConfig, Error, ErrorKind, Folder, Receipt, Result, Submitted, clock, moment,
+    opening, outbox, partition_thread,
     shared::{PartitionShared, Progress, Shared},
 };
 
@@ -77,9 +84,7 @@ impl Engine {
         for id in PartitionId::all(opened.identity.partitions) {
             let store = stores.partition(&id.to_string())?;
             let scratch = config.scratch_dir.clone();
-            folders.push(
-                Folder::resume(Arc::clone(&log), Arc::clone(&store), id, scratch).await?,
-            );
+            folders.push(Folder::resume(Arc::clone(&log), Arc::clone(&store), id, scratch).await?);
             at_start.insert(id, log.end(id).await?);
             partitions.insert(id, Arc::new(PartitionShared::new(id, store)));
         }
@@ -134,7 +139,8 @@ impl Engine {
         );
         self.spawn(tokio::spawn(outbox));
         if clock == ClockMode::Live {
-            self.tick(clock::wall().max(self.log_time().unwrap_or(Timestamp::from_micros(0)))).await?;
+            self.tick(clock::wall().max(self.log_time().unwrap_or(Timestamp::from_micros(0))))
+                .await?;
             self.spawn(tokio::spawn(clock::run(self.clone())));
         }
         Ok(())
@@ -154,7 +160,8 @@ impl Engine {
         self.wait_until(PartitionId::Control, offset.next()).await?;
         let outcome = self.shared().partition(PartitionId::Control).and_then(|p| p.recall(offset));
         if !outcome.is_some_and(|outcome| outcome.is_accepted()) {
-            let what = format!("another process claimed epoch {epoch} of the log at the same moment");
+            let what =
+                format!("another process claimed epoch {epoch} of the log at the same moment");
             return Err(Error::new(ErrorKind::Reject, what));
         }
         self.shared().epoch.store(epoch, Ordering::Release);
@@ -180,24 +187,19 @@ impl Engine {
         let record = self.signer().sign(PartitionId::Control, epoch, event.to_record());
         let offsets =
             self.log().append(PartitionId::Control, vec![record], AppendAck::Durable).await?;
-        offsets
-            .first()
-            .copied()
-            .ok_or_else(|| Error::new(ErrorKind::Bug, "the log gave no offset"))
+        offsets.first().copied().ok_or_else(|| Error::new(ErrorKind::Bug, "the log gave no offset"))
     }
 
     /// Moves the log's clock to `time`, and waits until every partition has folded the tick.
     pub async fn tick(&self, time: Timestamp) -> Result<()> {
         let request = ClockTickRequested { time, watermark: None };
         let id = format!("tick-{time}");
-        let assigned =
-            self.request(id, names::CLOCK_TICK_REQUESTED, "clock", &request).await?;
+        let assigned = self.request(id, names::CLOCK_TICK_REQUESTED, "clock", &request).await?;
         let ticked: ClockTicked = serde_json::from_value(assigned)
             .map_err(|error| Error::new(ErrorKind::Bug, error.to_string()))?;
         for partition in self.shared().partitions.values() {
-            let reached = |progress: &Progress| {
-                progress.head.clock.is_some_and(|clock| clock.n >= ticked.n)
-            };
+            let reached =
+                |progress: &Progress| progress.head.clock.is_some_and(|clock| clock.n >= ticked.n);
             self.wait_for(partition, reached).await?;
         }
         Ok(())
@@ -242,7 +244,8 @@ impl Engine {
         }
         match answer {
             Some(Submitted::Appended(Receipt {
-                outcome: Some(Outcome::Accepted { assigned }), ..
+                outcome: Some(Outcome::Accepted { assigned }),
+                ..
             })) => Ok(assigned),
             Some(Submitted::Appended(Receipt {
                 outcome: Some(Outcome::Rejected { refusal } | Outcome::DeadLetter { refusal }),
@@ -312,16 +315,14 @@ impl Engine {
 
     async fn stop(&self) {
         self.shared().stop();
-        let tasks = std::mem::take(
-            &mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let tasks =
+            std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
             task.abort();
             let _ = task.await;
         }
-        let threads = std::mem::take(
-            &mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let threads =
+            std::mem::take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
         let joined = tokio::task::spawn_blocking(|| {
             for thread in threads {
                 let _ = thread.join();

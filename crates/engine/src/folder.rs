@@ -145,15 +145,20 @@ impl Folder {
         };
         let end = self.log.end(id).await?;
         if end <= position.last {
-            let what = format!("the store has folded offset {}, the log ends at {end}", position.last);
+            let what =
+                format!("the store has folded offset {}, the log ends at {end}", position.last);
             return Err(refuse(what));
         }
         let mut reader = self.log.reader(id, position.last).await?;
         let limits = ReadLimits { records_max: 1, ..ReadLimits::default() };
         let records = reader.next_batch(limits, CHECK_WAIT).await?;
         match records.first() {
-            Some(record) if record.offset == position.last && position.ends_with(&record.body) => Ok(()),
-            _ => Err(refuse(format!("the record at offset {} is not the one folded", position.last))),
+            Some(record) if record.offset == position.last && position.ends_with(&record.body) => {
+                Ok(())
+            }
+            _ => {
+                Err(refuse(format!("the record at offset {} is not the one folded", position.last)))
+            }
         }
     }
 }

@@ -18,7 +18,10 @@ pub(crate) fn load(dir: &Path, log_id: &str) -> Result<[u8; 32]> {
         let hint = "copy the folder keys/ of the process that made the log";
         Error::new(
             ErrorKind::Reject,
-            format!("the key of log {log_id} can't be read from {}: {error}; {hint}", path.display()),
+            format!(
+                "the key of log {log_id} can't be read from {}: {error}; {hint}",
+                path.display()
+            ),
         )
     })?;
     <[u8; 32]>::try_from(bytes.as_slice()).map_err(|_| {

@@ -117,26 +117,30 @@ impl EventSource for LogEvents {
     ) -> BoxStream<'static, Result<Vec<Record>, ReadError>> {
         let log = Arc::clone(&self.0);
         let start = (None, from);
-        stream::try_unfold(start, move |(reader, next): (Option<Box<dyn headwater_log::LogReader>>, Offset)| {
-            let log = Arc::clone(&log);
-            async move {
-                if next >= to {
-                    return Ok(None);
+        stream::try_unfold(
+            start,
+            move |(reader, next): (Option<Box<dyn headwater_log::LogReader>>, Offset)| {
+                let log = Arc::clone(&log);
+                async move {
+                    if next >= to {
+                        return Ok(None);
+                    }
+                    let failed = |error: headwater_log::Error| ReadError(error.to_string());
+                    let mut reader = match reader {
+                        Some(reader) => reader,
+                        None => log.reader(partition, next).await.map_err(failed)?,
+                    };
+                    let mut records = reader
+                        .next_batch(ReadLimits::default(), READ_WAIT)
+                        .await
+                        .map_err(failed)?;
+                    records.retain(|record| record.offset < to);
+                    let Some(last) = records.last() else { return Ok(None) };
+                    let next = last.offset.next();
+                    Ok(Some((records, (Some(reader), next))))
                 }
-                let failed = |error: headwater_log::Error| ReadError(error.to_string());
-                let mut reader = match reader {
-                    Some(reader) => reader,
-                    None => log.reader(partition, next).await.map_err(failed)?,
-                };
-                let mut records =
-                    reader.next_batch(ReadLimits::default(), READ_WAIT).await.map_err(failed)?;
-                records.retain(|record| record.offset < to);
-                let Some(last) = records.last() else { return Ok(None) };
-                let next = last.offset.next();
-                Ok(Some((records, (Some(reader), next))))
-            }
-        })
+            },
+        )
         .boxed()
     }
 }
-

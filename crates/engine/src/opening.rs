@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use headwater_event::{
-    Event, Offset, PartitionId, Signer, decode,
+    Event, Offset, PartitionId, Signer,
     catalog::names,
+    decode,
     payload::{ClockMode, LogOpened},
 };
 use headwater_fold::{DEDUP_HORIZON_DAYS, FACT_SOURCE};

@@ -104,9 +104,11 @@ fn tell(job: &Job) {
             changed
         });
     }
-    job.partition
-        .progress
-        .send_replace(Progress { next, head: Arc::new(fold.head().clone()), failed: None });
+    job.partition.progress.send_replace(Progress {
+        next,
+        head: Arc::new(fold.head().clone()),
+        failed: None,
+    });
     job.shared.outbox.notify_one();
 }
 

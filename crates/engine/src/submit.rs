@@ -106,7 +106,8 @@ impl Engine {
         {
             let positions = BTreeMap::from([(partition, *last)]);
             // A time-out is not an error: the event is on the log, its outcome comes later.
-            let _ = tokio::time::timeout(self.outcome_timeout(), self.wait_folded(&positions)).await;
+            let _ =
+                tokio::time::timeout(self.outcome_timeout(), self.wait_folded(&positions)).await;
         }
         let recall = |offset| match ack {
             Ack::Folded => self.shared().partition(partition)?.recall(offset),

@@ -65,7 +65,6 @@ fn is_small_integer(float: f64) -> bool {
     float.abs() < EXACT_INTEGER_MAX && float.trunc() == float
 }
 
-
 fn plain(value: &Value, out: &mut Vec<u8>) {
     out.extend_from_slice(value.to_string().as_bytes());
 }

@@ -48,10 +48,18 @@ fn each_damage_has_its_reason() {
     assert_eq!(reason("{"), Reason::NotJson);
     assert_eq!(reason("[]"), Reason::NotAnEnvelope);
     assert_eq!(reason(r#"{"specversion":"0.3"}"#), Reason::NotAnEnvelope);
-    assert_eq!(reason(r#"{"specversion":"1.0","id":"","source":"a","type":"t"}"#), Reason::NotAnEnvelope);
-    assert_eq!(reason(r#"{"specversion":"1.0","id":"1","source":"a","type":"t"}"#), Reason::MissingSubject);
+    assert_eq!(
+        reason(r#"{"specversion":"1.0","id":"","source":"a","type":"t"}"#),
+        Reason::NotAnEnvelope
+    );
+    assert_eq!(
+        reason(r#"{"specversion":"1.0","id":"1","source":"a","type":"t"}"#),
+        Reason::MissingSubject
+    );
     let with = |more: &str| {
-        reason(&format!(r#"{{"specversion":"1.0","id":"1","source":"a","type":"t","subject":"s",{more}}}"#))
+        reason(&format!(
+            r#"{{"specversion":"1.0","id":"1","source":"a","type":"t","subject":"s",{more}}}"#
+        ))
     };
     assert_eq!(with(r#""time":"yesterday""#), Reason::BadTime);
     assert_eq!(with(r#""Upper":"x""#), Reason::BadAttribute);

@@ -89,7 +89,9 @@ impl Reason {
                 "send specversion \"1.0\", id, source and type, as CloudEvents 1.0 asks"
             }
             Self::BadAttribute => "mend the attribute named and send the event again",
-            Self::MissingSubject => "name in `subject` what the event is about; it decides the partition",
+            Self::MissingSubject => {
+                "name in `subject` what the event is about; it decides the partition"
+            }
             Self::BadKey => "give the record's key as the subject in UTF-8, or leave it out",
             Self::TooLarge => "upload the large part as an artifact and name it in the event",
             Self::UnknownType => {

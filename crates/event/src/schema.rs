@@ -38,11 +38,8 @@ impl Schemas {
     pub fn built_in() -> Result<Self, BadSchema> {
         let mut compiled = BTreeMap::new();
         for BuiltIn { name, schema, .. } in BUILT_IN {
-            let bad = |message: String| BadSchema {
-                event_type: (*name).to_owned(),
-                version: 1,
-                message,
-            };
+            let bad =
+                |message: String| BadSchema { event_type: (*name).to_owned(), version: 1, message };
             let schema: Value = serde_json::from_str(schema).map_err(|e| bad(e.to_string()))?;
             compiled.insert(*name, compile(&schema).map_err(bad)?);
         }
@@ -90,7 +87,11 @@ impl Schemas {
                 if places == 1 { "" } else { "s" },
                 violations
                     .iter()
-                    .map(|v| format!("{}: {}", if v.pointer.is_empty() { "/" } else { &v.pointer }, v.message))
+                    .map(|v| format!(
+                        "{}: {}",
+                        if v.pointer.is_empty() { "/" } else { &v.pointer },
+                        v.message
+                    ))
                     .collect::<Vec<_>>()
                     .join("; ")
             ),

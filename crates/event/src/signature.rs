@@ -39,10 +39,9 @@ impl Signer {
     /// Adds epoch and signature to a record.
     pub fn sign(&self, partition: PartitionId, epoch: u64, mut record: NewRecord) -> NewRecord {
         record.headers.retain(|header| !is_ours(&header.name));
-        record.headers.push(Header {
-            name: EPOCH_HEADER.to_owned(),
-            value: Bytes::from(epoch.to_string()),
-        });
+        record
+            .headers
+            .push(Header { name: EPOCH_HEADER.to_owned(), value: Bytes::from(epoch.to_string()) });
         let digest = signed_digest(&self.log_id, partition, &record);
         record.headers.push(Header {
             name: SIGNATURE_HEADER.to_owned(),

@@ -6,8 +6,8 @@ use headwater_event::{
 };
 
 use crate::{
-    Compiled, Delta, Derived, FACT_SOURCE, Fold, Outcome, PartitionError, PartitionFold, StoredRows,
-    Tally,
+    Compiled, Delta, Derived, FACT_SOURCE, Fold, Outcome, PartitionError, PartitionFold,
+    StoredRows, Tally,
     batch::Batch,
     family::log::{DeadLetter, Rejection},
     fold::rejection_fact,

@@ -5,10 +5,8 @@ use std::{cell::RefCell, collections::BTreeMap};
 use headwater_event::Offset;
 
 use crate::{
-    Damaged, Head, Provenance, ReadFailed, StoredRow, StoredRows,
-    codec::TABLE_PREFIX_BYTES,
-    digest::row_hash,
-    rows::Put,
+    Damaged, Head, Provenance, ReadFailed, StoredRow, StoredRows, codec::TABLE_PREFIX_BYTES,
+    digest::row_hash, rows::Put,
 };
 
 /// One version of a row.
@@ -96,7 +94,8 @@ impl<'a, R: StoredRows> Batch<'a, R> {
         let new = put.row.as_ref().map(|row| row.encode(self.provenance));
         let digest = head.digests.entry(name).or_default();
         if let Some(old) = &old {
-            digest.rows = digest.rows.checked_sub(1).ok_or(Damaged("digest: fewer than no rows"))?;
+            digest.rows =
+                digest.rows.checked_sub(1).ok_or(Damaged("digest: fewer than no rows"))?;
             digest.latest = digest.latest.wrapping_sub(hash(old));
         }
         // A removal is a version too: of the key, with no content.

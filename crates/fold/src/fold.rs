@@ -6,11 +6,8 @@ use headwater_event::{Event, Offset, Reason, Refusal, Timestamp, catalog::names}
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    FoldError, Head, Row, RowKey, StoredRow, StoredRows, TableRow, Value,
-    batch::Batch,
-    codec::Damaged,
-    family::log::DeadLetter,
-    rows::Put,
+    FoldError, Head, Row, RowKey, StoredRow, StoredRows, TableRow, Value, batch::Batch,
+    codec::Damaged, family::log::DeadLetter, rows::Put,
 };
 
 /// An event that follows from another, to be published by the outbox.
@@ -65,9 +62,8 @@ impl<'a, R: StoredRows> Fold<'a, R> {
 
     /// The payload as its Rust type. The schema was checked before, so this fails only for a bug.
     pub fn payload<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        T::deserialize(&self.event.data).map_err(|error| {
-            Refusal::new(Reason::SchemaViolation, format!("payload: {error}"))
-        })
+        T::deserialize(&self.event.data)
+            .map_err(|error| Refusal::new(Reason::SchemaViolation, format!("payload: {error}")))
     }
 
     /// The row of a built-in table with these key values, in the event's project.

@@ -39,9 +39,8 @@ impl PartitionFold {
             Ok(event) => event,
             Err(refusal) => return Ok(Verdict::Dead(None, refusal)),
         };
-        let dead = |event: &Event, refusal| {
-            Ok(Verdict::Dead(Some(event.event_type.clone()), refusal))
-        };
+        let dead =
+            |event: &Event, refusal| Ok(Verdict::Dead(Some(event.event_type.clone()), refusal));
         let signed = match self.authority(record, &event) {
             Ok(signed) => signed,
             Err(refusal) => return dead(&event, refusal),
@@ -171,9 +170,7 @@ impl PartitionFold {
                 let delta = fold.finish();
                 Ok(Verdict::Folded(Box::new(event), delta))
             }
-            Ok(Err(FoldError::Refused(refusal))) => {
-                Ok(Verdict::Refused(Box::new(event), refusal))
-            }
+            Ok(Err(FoldError::Refused(refusal))) => Ok(Verdict::Refused(Box::new(event), refusal)),
             Ok(Err(FoldError::Read(error))) => Err(error.into()),
             Ok(Err(FoldError::Damaged(error))) => Err(error.into()),
             Err(panic) => {

@@ -37,8 +37,8 @@ pub use head::{Clock, Counts, Digest, Head, LogIdentity, Tally};
 pub use outcome::Outcome;
 pub use partition::{Commit, FACT_SOURCE, PartitionError, PartitionFold, Stored};
 pub use rows::{FoldError, ReadFailed, StoredRows, TableRow};
-pub use time_range::check as check_event_time;
 pub use table::{Column, KeyedBy, Provenance, Row, RowKey, Shown, StoredRow, Table, column_type};
+pub use time_range::check as check_event_time;
 pub use value::{Cell, ColumnType, Json, Value};
 
 /// The revision of the derivations' code (feature views, built-in tables): raised with every change

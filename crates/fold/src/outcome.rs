@@ -48,11 +48,7 @@ pub(crate) struct Seen {
 impl Seen {
     pub(crate) fn new(at: Timestamp, content: &[u8; 16], outcome: &Outcome) -> Self {
         let plain = *outcome == Outcome::Accepted { assigned: serde_json::Value::Null };
-        Self {
-            day: at.day(),
-            content: *content,
-            outcome: (!plain).then(|| outcome.clone()),
-        }
+        Self { day: at.day(), content: *content, outcome: (!plain).then(|| outcome.clone()) }
     }
 
     /// ```text

@@ -77,7 +77,9 @@ pub enum PartitionError {
     #[error(transparent)]
     Schema(#[from] BadSchema),
     /// The log was written by a newer program.
-    #[error("the log asks for rules {asked}, this program knows up to {known}; use a newer headwater")]
+    #[error(
+        "the log asks for rules {asked}, this program knows up to {known}; use a newer headwater"
+    )]
     NewerRules {
         /// The rules that the log asks for.
         asked: u32,
@@ -112,10 +114,8 @@ impl PartitionFold {
             }
         };
         let position = stored.position.as_deref().map(Position::from_bytes).transpose()?;
-        let verifier = head
-            .log
-            .as_ref()
-            .and_then(|log| Verifier::new(&log.verifying_key, log.log_id.clone()));
+        let verifier =
+            head.log.as_ref().and_then(|log| Verifier::new(&log.verifying_key, log.log_id.clone()));
         Ok(Self {
             id,
             compiled: Compiled::new(&built_in, topology)?,
@@ -186,10 +186,8 @@ impl PartitionFold {
         let mut outbox = Vec::new();
         let topology_before = self.head.topology.clone();
         for record in records {
-            batch.begin(Provenance {
-                offset: record.offset,
-                appended_at_ms: record.appended_at_ms,
-            });
+            batch
+                .begin(Provenance { offset: record.offset, appended_at_ms: record.appended_at_ms });
             self.position =
                 Some(Position::after(self.position.as_ref(), record.offset, &record.body));
             self.head.counts.records += 1;

@@ -6,8 +6,7 @@ use headwater_event::{Reason, Refusal, Timestamp};
 ///
 /// Arrow, pandas and Parquet clients keep timestamps as such counts; a time beyond them would be
 /// stored here and then break, or silently wrap, in the hands of whoever reads it.
-const RANGE_MICROS: std::ops::RangeInclusive<i64> =
-    (i64::MIN / 1_000 + 1)..=(i64::MAX / 1_000 - 1);
+const RANGE_MICROS: std::ops::RangeInclusive<i64> = (i64::MIN / 1_000 + 1)..=(i64::MAX / 1_000 - 1);
 
 /// Refuses a time outside 1677-09-21 to 2262-04-11.
 pub fn check(time: Timestamp) -> Result<(), Refusal> {

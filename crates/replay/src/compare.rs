@@ -14,7 +14,11 @@ pub(crate) struct Kept {
 }
 
 /// Reads what a store keeps; damage is a problem, not a failure.
-pub(crate) fn kept(id: PartitionId, store: &Arc<PartitionStore>, problems: &mut Vec<String>) -> Kept {
+pub(crate) fn kept(
+    id: PartitionId,
+    store: &Arc<PartitionStore>,
+    problems: &mut Vec<String>,
+) -> Kept {
     let mut read = |name: &'static str, what: &str| match store.get_meta(name) {
         Ok(bytes) => bytes,
         Err(error) => {
@@ -43,11 +47,18 @@ pub(crate) fn kept(id: PartitionId, store: &Arc<PartitionStore>, problems: &mut 
 }
 
 /// Compares what was kept with what the replay came to at the same position.
-pub(crate) fn heads(id: PartitionId, kept: &Kept, head: &Head, position: Option<&Position>, problems: &mut Vec<String>) {
+pub(crate) fn heads(
+    id: PartitionId,
+    kept: &Kept,
+    head: &Head,
+    position: Option<&Position>,
+    problems: &mut Vec<String>,
+) {
     if let Some(stored) = &kept.position
         && position != Some(stored)
     {
-        let at = position.map_or("nothing".to_owned(), |p| format!("offset {} with another chain", p.last));
+        let at = position
+            .map_or("nothing".to_owned(), |p| format!("offset {} with another chain", p.last));
         problems.push(format!(
             "partition {id}: the position is offset {}, the replay came to {at}: the position or \
              the log's records were changed",
@@ -67,7 +78,10 @@ pub(crate) fn heads(id: PartitionId, kept: &Kept, head: &Head, position: Option<
     differs("topology", stored.topology == head.topology);
     differs("counters", stored.counters == head.counters);
     differs("counts of records", stored.counts == head.counts);
-    differs("tally of derived events", stored.emitted == head.emitted && stored.received == head.received);
+    differs(
+        "tally of derived events",
+        stored.emitted == head.emitted && stored.received == head.received,
+    );
 }
 
 /// What each partition gave to the outbox must be what its target received, but for what is still
@@ -80,8 +94,7 @@ pub(crate) fn outbox(
     for (source, head) in heads {
         let on_the_way = pending.get(source).copied().unwrap_or(0);
         for (target, emitted) in &head.emitted {
-            let received =
-                heads.get(target).and_then(|head| head.received.get(source)).copied();
+            let received = heads.get(target).and_then(|head| head.received.get(source)).copied();
             let received = received.unwrap_or_default();
             if received == *emitted || on_the_way > 0 && received.events <= emitted.events {
                 continue;

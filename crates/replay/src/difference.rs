@@ -30,11 +30,10 @@ pub(crate) fn first(
             .filter(move |version| version.key.starts_with(&prefix))
             .map(|version| ((version.offset, version.key), version.row))
     };
-    let found = first_unequal(latest(on_disk), latest(replayed))
-        .map(|found| ("latest", found))
-        .or_else(|| {
-            first_unequal(history(on_disk), history(replayed)).map(|found| ("history", found))
-        });
+    let found =
+        first_unequal(latest(on_disk), latest(replayed)).map(|found| ("latest", found)).or_else(
+            || first_unequal(history(on_disk), history(replayed)).map(|found| ("history", found)),
+        );
     let (family, (key, left, right)) = found?;
     Some(Difference {
         partition: partition.to_owned(),

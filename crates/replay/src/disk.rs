@@ -37,13 +37,10 @@ pub(crate) fn digests(
                     let row = version.row.unwrap_or_default();
                     let digest = digests.entry(table.version_hex()).or_default();
                     digest.versions += 1;
-                    digest.history =
-                        digest.history.wrapping_add(hash(table, &version.key, &row));
+                    digest.history = digest.history.wrapping_add(hash(table, &version.key, &row));
                 }
-                None => problems.push(format!(
-                    "a version of no declared table at offset {}",
-                    version.offset
-                )),
+                None => problems
+                    .push(format!("a version of no declared table at offset {}", version.offset)),
             },
             Err(error) => {
                 problems.push(format!("history: {error}"));

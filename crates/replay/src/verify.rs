@@ -8,10 +8,7 @@ use headwater_fold::{Digest, Head};
 use headwater_log::{EventLog, ReadLimits};
 use headwater_store::{Access, PartitionStore, Snapshot, StoreOptions, StoreSet};
 
-use crate::{
-    PartitionReport, Report, ViewReport, compare, difference, disk,
-    tables,
-};
+use crate::{PartitionReport, Report, ViewReport, compare, difference, disk, tables};
 
 /// How far a verification has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +155,7 @@ fn in_order(views: BTreeMap<String, ViewReport>) -> Vec<ViewReport> {
         .collect();
     let mut views: Vec<_> = views
         .into_values()
-        .filter(|view| !view.equal || view.replayed != Digest::default() )
+        .filter(|view| !view.equal || view.replayed != Digest::default())
         .collect();
     let place = |view: &ViewReport| listed.iter().position(|version| *version == view.version);
     views.sort_by_key(|view| (place(view).unwrap_or(usize::MAX), view.table.clone()));

@@ -61,7 +61,9 @@ pub(crate) async fn register(
     session.must(vec![alias]).await?;
     let changes = vec![rollout(session, number, 100.0)?, rollout(session, number, 90.0)?];
     let outcomes = session.request(changes).await?;
-    tell(story, &outcomes, number, training);
+    let sql = "select count(*) as n from log.rejections where reason = 'invalid'";
+    let on_record = session.ask(sql).await?.ints("n")? == [1];
+    tell(story, &outcomes, on_record, number, training);
     story
         .figure("model", json!({"name": MODEL, "version": number, "run_id": training.best.run_id}));
     Ok(())
@@ -80,7 +82,13 @@ fn rollout(session: &Session, version: i64, percent: f64) -> Result<Event> {
     session.event(names::ROLLOUT_CHANGE_REQUESTED, id, MODEL, &change)
 }
 
-fn tell(story: &mut Story, outcomes: &[Outcome], version: i64, training: &Training) {
+fn tell(
+    story: &mut Story,
+    outcomes: &[Outcome],
+    on_record: bool,
+    version: i64,
+    training: &Training,
+) {
     let answers: Vec<String> = outcomes.iter().map(told).collect();
     let asked = [
         format!("version {version} of {MODEL}, from run {}", training.best.run_id),
@@ -96,5 +104,8 @@ fn tell(story: &mut Story, outcomes: &[Outcome], version: i64, training: &Traini
         outcomes,
         [Outcome::Accepted { .. }, Outcome::Rejected { refusal }] if refusal.detail.contains("90 %")
     );
-    story.check("the rollout of 90 % is rejected with its reason, and on record", refused);
+    story.check(
+        "the rollout of 90 % is rejected with its reason, and on record",
+        refused && on_record,
+    );
 }

@@ -33,21 +33,17 @@ struct Lane {
 pub(super) async fn list(
     dir: &DataDir,
     args: &EventsArgs,
-    mut printer: Printer,
+    printer: &mut Printer,
 ) -> anyhow::Result<()> {
     let reader = dir.open_to_read().await?;
     let verifier = verifier(&reader).await;
     let mut lanes = lanes(&reader, args).await?;
     while let Some(record) = next(&mut lanes).await? {
-        if !show(&record, args, verifier.as_ref(), &mut printer)? {
+        if !show(&record, args, verifier.as_ref(), printer)? {
             return Ok(());
         }
     }
-    if args.follow {
-        follow(&mut lanes, args, verifier.as_ref(), &mut printer).await
-    } else {
-        Ok(())
-    }
+    if args.follow { follow(&mut lanes, args, verifier.as_ref(), printer).await } else { Ok(()) }
 }
 
 /// Shows what comes, until the limit is reached or the process is stopped.
@@ -58,6 +54,7 @@ async fn follow(
     printer: &mut Printer,
 ) -> anyhow::Result<()> {
     loop {
+        printer.flush()?;
         let mut records = Vec::new();
         for lane in lanes.iter_mut() {
             records.extend(lane.buffer.drain(..));

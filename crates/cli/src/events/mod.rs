@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     exit::Exit,
-    output::{self, printable},
+    output::{self, Lines, printable},
     target::{Target, TargetArgs},
 };
 
@@ -100,6 +100,7 @@ struct Printer {
     json: bool,
     width: Option<usize>,
     left: u64,
+    lines: Lines,
 }
 
 impl Printer {
@@ -109,12 +110,14 @@ impl Printer {
             return Ok(false);
         }
         self.left -= 1;
-        if self.json {
-            output::json(shown)?;
-        } else {
-            output::line(told(shown, self.width))?;
-        }
+        let line = if self.json { serde_json::to_string(shown)? } else { told(shown, self.width) };
+        self.lines.line(&line)?;
         Ok(self.left > 0)
+    }
+
+    /// Shows what was printed so far.
+    fn flush(&mut self) -> anyhow::Result<()> {
+        Ok(self.lines.flush()?)
     }
 }
 
@@ -148,15 +151,17 @@ fn told(shown: &Map<String, Value>, width: Option<usize>) -> String {
 
 /// Runs the command.
 pub(crate) async fn run(args: EventsArgs) -> anyhow::Result<Exit> {
-    let printer = Printer {
+    let mut printer = Printer {
         json: args.json,
         width: output::width().map(usize::from),
         left: args.limit.unwrap_or(u64::MAX),
+        lines: Lines::new(),
     };
     match args.target.to_read()? {
-        Target::Folder(dir) => folder::list(&dir, &args, printer).await?,
-        Target::Server(server) => server::list(&server, &args, printer).await?,
+        Target::Folder(dir) => folder::list(&dir, &args, &mut printer).await?,
+        Target::Server(server) => server::list(&server, &args, &mut printer).await?,
     }
+    printer.flush()?;
     Ok(Exit::Done)
 }
 

@@ -16,7 +16,7 @@ const PAGE_EVENTS_MAX: u64 = 10_000;
 pub(super) async fn list(
     server: &Server,
     args: &EventsArgs,
-    mut printer: Printer,
+    printer: &mut Printer,
 ) -> anyhow::Result<()> {
     // By partition, the next offset: what `from` says, then what was shown.
     let mut next: BTreeMap<String, u64> = match &args.from {
@@ -32,7 +32,7 @@ pub(super) async fn list(
         } else {
             parameters.push(("limit", page.to_string()));
         }
-        let shown = one(server, &parameters, &mut printer, &mut next).await?;
+        let shown = one(server, &parameters, printer, &mut next).await?;
         if args.follow || printer.left == 0 || shown < page {
             return Ok(());
         }
@@ -91,6 +91,7 @@ async fn one(
                 return Ok(shown);
             }
         }
+        printer.flush()?;
     }
     anyhow::ensure!(line.is_empty(), "the answer broke off; try again");
     Ok(shown)

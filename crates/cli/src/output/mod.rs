@@ -4,7 +4,7 @@ mod answer;
 mod json_rows;
 mod table;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
@@ -17,6 +17,27 @@ pub(crate) fn line(text: impl AsRef<str>) -> io::Result<()> {
     out.write_all(text.as_ref().as_bytes())?;
     out.write_all(b"\n")?;
     out.flush()
+}
+
+/// Many lines, held back until they are flushed.
+pub(crate) struct Lines(BufWriter<io::Stdout>);
+
+impl Lines {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self(BufWriter::new(io::stdout()))
+    }
+
+    /// One more.
+    pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
+        self.0.write_all(text.as_bytes())?;
+        self.0.write_all(b"\n")
+    }
+
+    /// Shows what was held back.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Prints one JSON document on a line.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{app::orders, run::on_every_log};
 
-const EVENTS: u64 = 12_000;
+const EVENTS: u64 = 40_000;
 
 #[test]
 fn a_killed_server_loses_nothing() {
@@ -16,7 +16,7 @@ fn a_killed_server_loses_nothing() {
             .stdout(std::process::Stdio::piped())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(1_500));
+        std::thread::sleep(Duration::from_millis(1_200));
         let address = server.url.trim_start_matches("http://").to_owned();
         server.kill();
 

@@ -25,7 +25,8 @@ const EVENTS_DEFAULT: u64 = 300_000;
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let events = std::env::var("HEADWATER_BENCH_EVENTS").map_or(EVENTS_DEFAULT, |n| n.parse().unwrap());
+    let events =
+        std::env::var("HEADWATER_BENCH_EVENTS").map_or(EVENTS_DEFAULT, |n| n.parse().unwrap());
     runtime.block_on(run(events));
 }
 
@@ -51,13 +52,14 @@ async fn run(events: u64) {
     assert_eq!(from_embedded.digests, from_kafka.digests, "both logs give the same rows");
     assert_eq!(bare.events, from_kafka.records, "the peer read what the fold read");
     println!("{:<44} {:>12} {:>8} {:>9}", "", "events/s", "wall s", "cpu s");
-    for (what, measured) in [
-        ("fold from the embedded log", &from_embedded),
-        ("fold from Kafka", &from_kafka),
-    ] {
+    for (what, measured) in
+        [("fold from the embedded log", &from_embedded), ("fold from Kafka", &from_kafka)]
+    {
         println!(
             "{what:<44} {:>12.0} {:>8.2} {:>9.2}",
-            measured.records as f64 / measured.wall_s, measured.wall_s, measured.cpu_s
+            measured.records as f64 / measured.wall_s,
+            measured.wall_s,
+            measured.cpu_s
         );
     }
     println!(
@@ -67,10 +69,7 @@ async fn run(events: u64) {
         bare.wall_s,
         bare.cpu_s
     );
-    println!(
-        "fold from Kafka / bare consumer: {:.2}",
-        bare.wall_s / from_kafka.wall_s
-    );
+    println!("fold from Kafka / bare consumer: {:.2}", bare.wall_s / from_kafka.wall_s);
 }
 
 fn config(dir: &std::path::Path) -> EngineConfig {

@@ -62,13 +62,10 @@ async fn kafka_librdkafkas_crc32_partitioner_is_rerouted_once() {
         ClientConfig::new().set("bootstrap.servers", broker.address()).create().unwrap();
     for n in 0..100 {
         let event = click(n);
-        let headers = OwnedHeaders::new().insert(Header {
-            key: "content-type",
-            value: Some("application/cloudevents+json"),
-        });
+        let headers = OwnedHeaders::new()
+            .insert(Header { key: "content-type", value: Some("application/cloudevents+json") });
         let json = event.to_json().to_string();
-        let record =
-            FutureRecord::to(&topic).key(&event.subject).payload(&json).headers(headers);
+        let record = FutureRecord::to(&topic).key(&event.subject).payload(&json).headers(headers);
         producer.send(record, Duration::from_secs(10)).await.unwrap();
     }
     assert!(count(&engine, 100).await > 0, "CRC32 places some elsewhere");

@@ -49,8 +49,7 @@ impl Place {
             Kind::Memory(log) => Arc::clone(log) as Arc<dyn EventLog>,
             Kind::Embedded(_) if read_only => Arc::new(EmbeddedLog::open_read_only(dir).unwrap()),
             Kind::Embedded(partitions) => {
-                let options =
-                    Options { data_partitions: Some(*partitions), ..Options::default() };
+                let options = Options { data_partitions: Some(*partitions), ..Options::default() };
                 Arc::new(EmbeddedLog::create_or_open(dir, &options).unwrap())
             }
             Kind::Kafka(config) => Arc::new(KafkaLog::open(config.clone()).await.unwrap()),
@@ -194,11 +193,5 @@ pub(crate) async fn query(moment: Moment, sql: &str) -> Vec<String> {
 }
 
 pub(crate) fn create_experiment(id: &str) -> Event {
-    Event::new(
-        id,
-        "test",
-        "headwater.experiment.create_requested",
-        "e",
-        json!({"name": "e"}),
-    )
+    Event::new(id, "test", "headwater.experiment.create_requested", "e", json!({"name": "e"}))
 }

@@ -143,10 +143,8 @@ fn change_rollout<R: StoredRows>(fold: &mut Fold<'_, R>) -> Result<(), FoldError
     if let Some(expected) = request.expected_revision
         && expected != revision
     {
-        let detail = format!(
-            "rollout {:?} is at revision {revision}, expected {expected}",
-            request.rollout
-        );
+        let detail =
+            format!("rollout {:?} is at revision {revision}, expected {expected}", request.rollout);
         return fold.refuse(Reason::Conflict, detail);
     }
     let row = Rollout {

@@ -204,11 +204,8 @@ fn log_param<R: StoredRows>(fold: &mut Fold<'_, R>) -> Result<(), FoldError> {
             value: request.value.clone(),
         }),
     }
-    let fact = payload::ParamLogged {
-        run_id: request.run_id,
-        key: request.key,
-        value: request.value,
-    };
+    let fact =
+        payload::ParamLogged { run_id: request.run_id, key: request.key, value: request.value };
     fold.fact(names::PARAM_LOGGED, &fact);
     Ok(())
 }
@@ -227,8 +224,7 @@ fn log_metric<R: StoredRows>(fold: &mut Fold<'_, R>) -> Result<(), FoldError> {
     let key = [Value::Text(metric.run_id), Value::Text(metric.key)];
     let latest = fold.get::<LatestMetric>(&key)?;
     let later = latest.is_none_or(|latest| {
-        let by_place =
-            (point.step, point.timestamp).cmp(&(latest.step, latest.timestamp));
+        let by_place = (point.step, point.timestamp).cmp(&(latest.step, latest.timestamp));
         by_place.then_with(|| point.value.total_cmp(&latest.value)).is_ge()
     });
     if later {
@@ -265,11 +261,7 @@ fn finish_run<R: StoredRows>(fold: &mut Fold<'_, R>) -> Result<(), FoldError> {
         payload::RunStatus::Failed => "FAILED",
         payload::RunStatus::Killed => "KILLED",
     };
-    fold.put(&Run {
-        status: status.to_owned(),
-        ended_at: Some(fold.event_time),
-        ..run
-    });
+    fold.put(&Run { status: status.to_owned(), ended_at: Some(fold.event_time), ..run });
     for artifact in &request.artifacts {
         fold.put(&RunArtifact {
             run_id: request.run_id.clone(),

@@ -7,7 +7,10 @@ use headwater_event::{Event, Timestamp};
 use headwater_topology::{Aggregate, ValueAt, ValueType};
 use num_bigint::BigInt;
 
-use super::{exact_sum::{ExactSum, round_ratio}, typed::value_at};
+use super::{
+    exact_sum::{ExactSum, round_ratio},
+    typed::value_at,
+};
 use crate::{ColumnType, Value, codec::Damaged, column_type};
 
 /// One feature's state among the stored values of a row.
@@ -23,7 +26,9 @@ pub struct Slot {
 
 /// A state that can't be shown as the declared type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("feature {name}: the value does not fit its declared type {value_type:?}; declare a wider one")]
+#[error(
+    "feature {name}: the value does not fit its declared type {value_type:?}; declare a wider one"
+)]
 pub struct DoesNotFit {
     name: String,
     value_type: ValueType,
@@ -87,10 +92,12 @@ impl Slot {
             Aggregate::CountAll => return Ok(vec![Value::Int64(1)]),
             // Whatever is there counts; it need not be of any type.
             Aggregate::Count(at) => value_at(event, event_time, at, ValueType::Json)?,
-            Aggregate::Sum(at) | Aggregate::Mean(at) | Aggregate::Min(at) | Aggregate::Max(at)
-            | Aggregate::First(at) | Aggregate::Last(at) => {
-                value_at(event, event_time, at, self.value_type)?
-            }
+            Aggregate::Sum(at)
+            | Aggregate::Mean(at)
+            | Aggregate::Min(at)
+            | Aggregate::Max(at)
+            | Aggregate::First(at)
+            | Aggregate::Last(at) => value_at(event, event_time, at, self.value_type)?,
             Aggregate::Written => {
                 let at = ValueAt::Data(format!("/values/{}", self.name));
                 let named = event.data.pointer(&format!("/values/{}", self.name)).is_some();
@@ -171,7 +178,11 @@ impl Slot {
 }
 
 fn stamped(value: Value, event: &Event, event_time: Timestamp) -> Vec<Value> {
-    vec![value, Value::Timestamp(event_time.micros()), Value::Text(format!("{}\n{}", event.id, event.source))]
+    vec![
+        value,
+        Value::Timestamp(event_time.micros()),
+        Value::Text(format!("{}\n{}", event.id, event.source)),
+    ]
 }
 
 /// When and by which event (id, then source) a value was given; `None` sorts before all.

@@ -114,11 +114,7 @@ mod tests {
     use super::*;
 
     fn sum(values: &[f64]) -> ExactSum {
-        values
-            .iter()
-            .filter_map(|v| ExactSum::of(*v))
-            .reduce(|a, b| a.add(&b))
-            .unwrap()
+        values.iter().filter_map(|v| ExactSum::of(*v)).reduce(|a, b| a.add(&b)).unwrap()
     }
 
     #[test]

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use headwater_event::{Reason, Refusal, payload::FeatureWritten};
 use headwater_topology::{KeyType, ValueAt, ValueType, ViewSource};
 
-use super::{FeatureColumns, typed::{typed, value_at}, window_of};
+use super::{
+    FeatureColumns,
+    typed::{typed, value_at},
+    window_of,
+};
 use crate::{
     ColumnType, CompiledView, Fold, FoldError, Row, Shown, StoredRow, StoredRows, Value, rows::Put,
 };
@@ -133,11 +137,7 @@ fn state_of_event<R: StoredRows>(
         let state = slot.of_event(fold.event, fold.event_time);
         values.extend(state.map_err(|what| format!("feature {}: {what}", slot.name))?);
     }
-    Ok(Row {
-        event_source: fold.event.source.clone(),
-        event_id: fold.event.id.clone(),
-        values,
-    })
+    Ok(Row { event_source: fold.event.source.clone(), event_id: fold.event.id.clone(), values })
 }
 
 fn merge_into<R: StoredRows>(

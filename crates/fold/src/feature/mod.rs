@@ -38,12 +38,13 @@ impl FeatureColumns {
             nullable: false,
             description: "The first moment after the window.".to_owned(),
         });
-        let features = self.slots.iter().zip(&self.descriptions).map(|(slot, description)| Column {
-            name: slot.name.clone(),
-            column_type: slot.shown_type(),
-            nullable: true,
-            description: description.clone(),
-        });
+        let features =
+            self.slots.iter().zip(&self.descriptions).map(|(slot, description)| Column {
+                name: slot.name.clone(),
+                column_type: slot.shown_type(),
+                nullable: true,
+                description: description.clone(),
+            });
         let event_time = Column {
             name: "_event_time".to_owned(),
             column_type: ColumnType::Timestamp,
@@ -234,7 +235,8 @@ fn version(name: &str, view: &FeatureView, join_keys: &[headwater_topology::Join
 pub(crate) fn window_of(window: &Window, time_micros: i64) -> (i64, i64) {
     match window {
         Window::Tumbling { size_ms, origin_ms } => {
-            let (size, origin) = (size_ms.saturating_mul(1_000).max(1), origin_ms.saturating_mul(1_000));
+            let (size, origin) =
+                (size_ms.saturating_mul(1_000).max(1), origin_ms.saturating_mul(1_000));
             let start = time_micros
                 .saturating_sub(origin)
                 .div_euclid(size)

@@ -15,10 +15,8 @@ pub(crate) fn value_at(
 ) -> Result<Value, String> {
     match at {
         ValueAt::Time => Ok(Value::Timestamp(event_time.micros())),
-        ValueAt::Subject => {
-            typed(&subject_as_json(&event.subject, value_type), value_type)
-                .map_err(|what| format!("subject: {what}"))
-        }
+        ValueAt::Subject => typed(&subject_as_json(&event.subject, value_type), value_type)
+            .map_err(|what| format!("subject: {what}")),
         ValueAt::Data(pointer) => match event.data.pointer(pointer) {
             None => Ok(Value::Null),
             Some(json) => typed(json, value_type).map_err(|what| format!("{pointer}: {what}")),
@@ -65,7 +63,8 @@ pub(crate) fn typed(json: &JsonValue, value_type: ValueType) -> Result<Value, St
 
 fn integer(json: &JsonValue) -> Option<i64> {
     json.as_i64().or_else(|| {
-        let float = json.as_f64().filter(|v| v.trunc() == *v && v.abs() < 9_007_199_254_740_992.0)?;
+        let float =
+            json.as_f64().filter(|v| v.trunc() == *v && v.abs() < 9_007_199_254_740_992.0)?;
         #[expect(clippy::cast_possible_truncation, reason = "checked to be a small integer")]
         let integer = float as i64;
         Some(integer)
@@ -87,7 +86,8 @@ fn decimal(text: &str, precision: u8, scale: u8) -> Option<i128> {
         return None;
     }
     let all = format!("{whole}{fraction}");
-    let mut unscaled: i128 = all.trim_start_matches('0').parse().ok().or(Some(0)).filter(|_| all.len() <= 400)?;
+    let mut unscaled: i128 =
+        all.trim_start_matches('0').parse().ok().or(Some(0)).filter(|_| all.len() <= 400)?;
     if unscaled == 0 && all.bytes().any(|b| b != b'0') {
         return None;
     }

@@ -18,7 +18,11 @@ pub struct RowKey {
 
 impl Table {
     /// The key of the row with these key values.
-    pub fn key_of<'a>(&self, project: &str, values: impl IntoIterator<Item = &'a Value>) -> Vec<u8> {
+    pub fn key_of<'a>(
+        &self,
+        project: &str,
+        values: impl IntoIterator<Item = &'a Value>,
+    ) -> Vec<u8> {
         let mut key = self.key_prefix(project);
         for value in values {
             codec::write_key_value(value, &mut key);

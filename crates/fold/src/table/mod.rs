@@ -116,7 +116,11 @@ impl Table {
     }
 
     /// The table of a declared feature view.
-    pub fn of_feature_view(name: &str, view: &FeatureView, topology: &headwater_topology::Topology) -> Self {
+    pub fn of_feature_view(
+        name: &str,
+        view: &FeatureView,
+        topology: &headwater_topology::Topology,
+    ) -> Self {
         crate::feature::table(name, view, topology)
     }
 }

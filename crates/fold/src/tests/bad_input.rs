@@ -5,7 +5,10 @@ use headwater_event::{Event, NewRecord, PartitionId, Signer, catalog::names};
 use serde_json::json;
 
 use super::bench_log::{BenchLog, time};
-use crate::{Outcome, Value, family::log::{DeadLetter, Rejection}};
+use crate::{
+    Outcome, Value,
+    family::log::{DeadLetter, Rejection},
+};
 
 const DATA: PartitionId = PartitionId::Data(0);
 
@@ -70,20 +73,16 @@ fn all_violations_of_a_schema_are_told_and_the_raw_bytes_kept() {
 #[test]
 fn control_takes_only_what_its_writer_signed() {
     let mut log = BenchLog::new(1);
-    let event = Event::new(
-        "f",
-        "evil",
-        names::EXPERIMENT_CREATE_REQUESTED,
-        "e",
-        json!({"name": "e"}),
-    );
+    let event =
+        Event::new("f", "evil", names::EXPERIMENT_CREATE_REQUESTED, "e", json!({"name": "e"}));
     log.append(PartitionId::Control, event.to_record());
     let stranger = Signer::new(&[8; 32], "log");
     log.append(PartitionId::Control, stranger.sign(PartitionId::Control, 1, event.to_record()));
     log.append_signed(PartitionId::Control, 0, &event);
     log.append_signed(PartitionId::Control, 1, &event);
     log.settle();
-    let reasons: Vec<_> = log.rows::<DeadLetter>().into_iter().map(|letter| letter.reason).collect();
+    let reasons: Vec<_> =
+        log.rows::<DeadLetter>().into_iter().map(|letter| letter.reason).collect();
     assert_eq!(reasons, ["forged", "forged", "stale_epoch"]);
     assert_eq!(log.rows::<crate::family::tracking::Experiment>().len(), 1);
 }
@@ -103,12 +102,14 @@ fn a_repeat_gets_the_first_outcome_and_other_content_is_refused() {
     assert!(first.is_accepted() && repeat == first);
     assert!(matches!(reused, Outcome::Rejected { .. }), "{reused:?}");
     assert_eq!(log.rows::<Rejection>()[0].reason, "id_reused");
-    let create = Event::new("c", "s", names::EXPERIMENT_CREATE_REQUESTED, "e", json!({"name": "e"}));
+    let create =
+        Event::new("c", "s", names::EXPERIMENT_CREATE_REQUESTED, "e", json!({"name": "e"}));
     log.append_signed(PartitionId::Control, 1, &create);
     log.append_signed(PartitionId::Control, 1, &create);
     log.settle();
     let control = &log.partitions[&PartitionId::Control].outcomes;
-    let told: Vec<_> = control.iter().filter(|o| format!("{o:?}").contains("experiment_id")).collect();
+    let told: Vec<_> =
+        control.iter().filter(|o| format!("{o:?}").contains("experiment_id")).collect();
     assert_eq!(told.len(), 2, "the repeat is told the number that was assigned");
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use headwater_event::{
-    Event, NewRecord, Offset, Outlet, PartitionId, Record, Signer, Timestamp, catalog::names,
+    Event, NewRecord, Offset, Outlet, PartitionId, Record, Signer, Timestamp,
+    catalog::names,
     partition_for,
     payload::{ClockMode, LogOpened},
 };
@@ -66,8 +67,7 @@ impl BenchLog {
                 verifying_key: log.signer.verifying_key(),
                 dedup_horizon_days: 30,
             };
-            let event =
-                Event::new("opened", "headwater", names::LOG_OPENED, "log", json!(opened));
+            let event = Event::new("opened", "headwater", names::LOG_OPENED, "log", json!(opened));
             log.append_signed(id, 0, &event);
         }
         log.fold(1);

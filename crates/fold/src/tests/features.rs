@@ -4,7 +4,10 @@ use headwater_event::{Event, Reason};
 use serde_json::json;
 
 use super::bench_log::{BenchLog, time};
-use crate::{Outcome, Value, family::log::{DeadLetter, Rejection}};
+use crate::{
+    Outcome, Value,
+    family::log::{DeadLetter, Rejection},
+};
 
 #[test]
 fn events_fold_into_exact_aggregates() {
@@ -65,9 +68,7 @@ fn the_latest_value_written_counts_whatever_the_order() {
 #[test]
 fn written_values_must_be_declared() {
     let mut log = BenchLog::new(1);
-    let data = |view: &str, key: &str, feature: &str| {
-        json!({"feature_view": view, "entity": {key: 7}, "values": {feature: 1}})
-    };
+    let data = |view: &str, key: &str, feature: &str| json!({"feature_view": view, "entity": {key: 7}, "values": {feature: 1}});
     log.produce(&written("1", "1997-01-05T00:00:00Z", data("order_totals", "customer", "orders")));
     log.produce(&written("2", "1997-01-05T00:00:00Z", data("scores", "client", "score")));
     log.produce(&written("3", "1997-01-05T00:00:00Z", data("scores", "customer", "socre")));

@@ -6,7 +6,12 @@ use serde_json::{Value as Json, json};
 use super::bench_log::BenchLog;
 use crate::{
     Outcome,
-    family::{log::Rejection, registry::{ModelAlias, ModelVersion}, serving::Rollout, tracking::*},
+    family::{
+        log::Rejection,
+        registry::{ModelAlias, ModelVersion},
+        serving::Rollout,
+        tracking::*,
+    },
 };
 
 fn assigned(outcome: Outcome) -> Json {
@@ -73,7 +78,8 @@ fn with_model(log: &mut BenchLog) {
     let sha256 = "0".repeat(64);
     log.request(names::REGISTERED_MODEL_CREATE_REQUESTED, "m", json!({"name": "m"}));
     for version in 1..=2 {
-        let request = json!({"name": "m", "artifact": {"path": "m", "sha256": sha256, "size_bytes": 1}});
+        let request =
+            json!({"name": "m", "artifact": {"path": "m", "sha256": sha256, "size_bytes": 1}});
         let outcome = log.request(names::MODEL_VERSION_CREATE_REQUESTED, "m", request);
         assert_eq!(assigned(outcome)["version"], version);
     }
@@ -111,7 +117,8 @@ fn a_rollout_is_applied_or_rejected_with_the_reason() {
     with_model(&mut log);
     let mut change = |one: f64, two: f64, expected: i64| {
         let shares = json!([{"version": 1, "percent": one}, {"version": 2, "percent": two}]);
-        let request = json!({"rollout": "c", "model": "m", "shares": shares, "expected_revision": expected});
+        let request =
+            json!({"rollout": "c", "model": "m", "shares": shares, "expected_revision": expected});
         log.request(names::ROLLOUT_CHANGE_REQUESTED, "c", request)
     };
     assert_eq!(assigned(change(90.0, 10.0, 0))["revision"], 1);
