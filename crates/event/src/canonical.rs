@@ -31,7 +31,7 @@ fn write(value: &Value, out: &mut Vec<u8>) {
             }
             _ => plain(value, out),
         },
-        Value::Array(items) => list(b'[', b']', items, out, |item, out| write(item, out)),
+        Value::Array(items) => list(b'[', b']', items, out, write),
         Value::Object(fields) => {
             let mut fields: Vec<_> = fields.iter().collect();
             fields.sort_unstable_by_key(|(name, _)| *name);

@@ -148,8 +148,11 @@ impl LogReader for Reader {
     ) -> BoxFuture<'_, Result<Vec<Record>>> {
         async move {
             let next = self.next;
-            // Only told of time passed: the log outlives its readers, so that it never closes.
-            let waited = tokio::time::timeout(wait, self.end.wait_for(|end| *end > next)).await;
+            // Only told of time passed: the log outlives its readers, so that it never closes. The
+            // watch's guard is let go at once: an append holds the records while it wants the watch.
+            let waited = tokio::time::timeout(wait, self.end.wait_for(|end| *end > next))
+                .await
+                .map(|end| end.map(drop));
             if let Ok(Err(closed)) = waited {
                 return Err(Error::new(ErrorKind::Closed, "the log was closed").caused_by(closed));
             }

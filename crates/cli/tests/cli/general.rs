@@ -4,19 +4,16 @@ use std::process::Command;
 
 use crate::run::{BINARY, Place, on_every_log};
 
-#[test]
-fn a_made_up_type_and_view_equal_a_plain_fold_in_python() {
-    on_every_log(|place: &Place| {
-        let server = place.serve(&[]);
-        let output = Command::new("python3")
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/general.py"))
-            .args([BINARY, &server.url])
-            .arg(place.path("lab"))
-            .output()
-            .unwrap();
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{told}");
-        let rows: usize = String::from_utf8_lossy(&output.stdout).trim().parse().unwrap();
-        assert!(rows > 100, "{rows} rows compared");
-    });
-}
+on_every_log!(a_made_up_type_and_view_equal_a_plain_fold_in_python, |place| {
+    let server = place.serve(&[]);
+    let output = Command::new("python3")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/general.py"))
+        .args([BINARY, &server.url])
+        .arg(place.path("lab"))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    let rows: usize = String::from_utf8_lossy(&output.stdout).trim().parse().unwrap();
+    assert!(rows > 100, "{rows} rows compared");
+});

@@ -12,6 +12,7 @@
 
 mod app;
 mod crash;
+mod general;
 mod init;
 mod misuse;
 mod produce;

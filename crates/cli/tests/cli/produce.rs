@@ -22,33 +22,30 @@ fn bad_lines() -> String {
     .join("\n")
 }
 
-#[test]
-fn each_reason_is_told_with_its_lines() {
-    on_every_log(|place| {
-        let server = place.serve(&["--topology", "app/topology"]);
-        let args = ["produce", "-", "--url", &server.url, "--json"];
-        let summary = place.run_with(&args, &bad_lines()).ended(1).json();
-        assert_eq!(summary["events"], 7);
-        assert_eq!(summary["accepted"], 3);
-        assert_eq!(summary["refused"], 3);
-        assert_eq!(summary["rejected"], 1);
-        let reasons: Vec<_> = summary["reasons"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|reason| {
-                (reason["outcome"].clone(), reason["reason"].clone(), reason["lines"].clone())
-            })
-            .collect();
-        let expected = [
-            (json!("refused"), json!("not_json"), json!([2])),
-            (json!("refused"), json!("schema_violation"), json!([5])),
-            (json!("refused"), json!("unknown_type"), json!([4])),
-            (json!("rejected"), json!("id_reused"), json!([7])),
-        ];
-        assert_eq!(reasons, expected);
-    });
-}
+on_every_log!(each_reason_is_told_with_its_lines, |place| {
+    let server = place.serve(&["--topology", "app/topology"]);
+    let args = ["produce", "-", "--url", &server.url, "--json"];
+    let summary = place.run_with(&args, &bad_lines()).ended(1).json();
+    assert_eq!(summary["events"], 7);
+    assert_eq!(summary["accepted"], 3);
+    assert_eq!(summary["refused"], 3);
+    assert_eq!(summary["rejected"], 1);
+    let reasons: Vec<_> = summary["reasons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reason| {
+            (reason["outcome"].clone(), reason["reason"].clone(), reason["lines"].clone())
+        })
+        .collect();
+    let expected = [
+        (json!("refused"), json!("not_json"), json!([2])),
+        (json!("refused"), json!("schema_violation"), json!([5])),
+        (json!("refused"), json!("unknown_type"), json!([4])),
+        (json!("rejected"), json!("id_reused"), json!([7])),
+    ];
+    assert_eq!(reasons, expected);
+});
 
 #[test]
 fn without_a_server_the_same_is_told() {

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use headwater_log_kafka::testing::TestBroker;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -54,22 +55,44 @@ pub(crate) struct Place {
     log: Option<String>,
 }
 
-/// A place for each kind of log that can be tested here.
-pub(crate) fn on_every_log(test: impl Fn(&Place)) {
-    test(&Place::new(None));
-    if let Ok(broker) = std::env::var("HEADWATER_TEST_KAFKA") {
-        let place = Place::new(None);
-        let name = place.dir.path().file_name().unwrap().to_string_lossy().replace('.', "");
-        let log = Some(format!("kafka://{broker}/cli-{}-{name}", std::process::id()));
-        test(&Place { log, ..place });
-    }
+/// One test on each kind of log: `NAME::on_embedded` and `NAME::on_kafka`.
+macro_rules! on_every_log {
+    ($(#[doc = $doc:literal])* $name:ident, $test:expr) => {
+        $(#[doc = $doc])*
+        mod $name {
+            use super::*;
+
+            #[test]
+            fn on_embedded() {
+                let test: fn(&crate::run::Place) = $test;
+                test(&crate::run::Place::new(None));
+            }
+
+            #[test]
+            fn on_kafka() {
+                let test: fn(&crate::run::Place) = $test;
+                test(&crate::run::Place::on_kafka());
+            }
+        }
+    };
 }
+
+pub(crate) use on_every_log;
 
 impl Place {
     pub(crate) fn new(log: Option<String>) -> Self {
         let place = Self { dir: tempfile::tempdir().unwrap(), log };
         place.run(&["init", "app"]).ended(0);
         place
+    }
+
+    /// A place whose log is on a broker: the one that all tests share.
+    pub(crate) fn on_kafka() -> Self {
+        let place = Self::new(None);
+        let name = place.dir.path().file_name().unwrap().to_string_lossy().replace('.', "");
+        let broker = TestBroker::shared().address();
+        let log = Some(format!("kafka://{broker}/cli-{}-{name}", std::process::id()));
+        Self { log, ..place }
     }
 
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
