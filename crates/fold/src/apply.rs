@@ -7,7 +7,7 @@ use headwater_event::{
 
 use crate::{
     Compiled, Delta, Derived, FACT_SOURCE, Fold, Outcome, PartitionError, PartitionFold,
-    StoredRows, Tally,
+    StoredRows,
     batch::Batch,
     family::log::{DeadLetter, Rejection},
     fold::rejection_fact,
@@ -134,7 +134,7 @@ impl PartitionFold {
     /// Counts an event that the outbox brought.
     fn receive(&mut self, event: &Event) {
         if let Some(outlet) = event.derived_from {
-            let tally = self.head.received.entry(outlet.partition).or_insert_with(Tally::default);
+            let tally = self.head.received.entry(outlet.partition).or_default();
             tally.add(outlet, &event.content_hash());
         }
     }
@@ -160,7 +160,7 @@ impl PartitionFold {
                 event.traceparent.clone_from(&cause.traceparent);
             }
             event.derived_from = Some(outlet);
-            let tally = self.head.emitted.entry(to).or_insert_with(Tally::default);
+            let tally = self.head.emitted.entry(to).or_default();
             tally.add(outlet, &event.content_hash());
             outbox.push((to, outlet, event));
         }

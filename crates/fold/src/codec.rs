@@ -208,7 +208,6 @@ fn narrow(v: i128) -> Result<i64, Damaged> {
 
 fn leb128(mut v: u128, out: &mut Vec<u8>) {
     loop {
-        #[expect(clippy::cast_possible_truncation, reason = "masked to seven bits")]
         let low = (v & 0x7f) as u8;
         v >>= 7;
         if v == 0 {

@@ -1,6 +1,14 @@
 //! A replay proves equal what is equal, and names what was changed: one byte of a latest row, of a
 //! history row, of the position, of the kept digest, of the log.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail loudly"
+)]
+
 use std::{path::Path, sync::Arc};
 
 use headwater_engine::{Ack, Engine, EngineConfig};

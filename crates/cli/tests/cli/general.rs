@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::run::{BINARY, Place, on_every_log};
+use crate::run::{BINARY, on_every_log};
 
 on_every_log!(a_made_up_type_and_view_equal_a_plain_fold_in_python, |place| {
     let server = place.serve(&[]);

@@ -60,6 +60,7 @@ macro_rules! on_every_log {
     ($(#[doc = $doc:literal])* $name:ident, $test:expr) => {
         $(#[doc = $doc])*
         mod $name {
+            #[allow(unused_imports, reason = "not every test needs what its file imports")]
             use super::*;
 
             #[test]

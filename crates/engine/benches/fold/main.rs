@@ -5,7 +5,12 @@
 //! anything that consumes that topic. Both sides must count the same events, and both folds must end in
 //! the same digests, before a figure is printed. The events are CloudEvents of about 300 bytes, in
 //! structured mode, as a producer would send them.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark, run by hand")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a benchmark, run by hand"
+)]
 
 mod load;
 mod measure;

@@ -1,5 +1,13 @@
 //! The engine on each log: the same story must hold on all three.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail loudly"
+)]
+
 mod backfill;
 mod kafka_clients;
 mod place;

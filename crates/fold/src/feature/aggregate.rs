@@ -211,7 +211,7 @@ fn add(a: &Value, b: &Value) -> Result<Value, Damaged> {
         // exceeds 38 digits.
         (Value::Decimal(a), Value::Decimal(b)) => Ok(Value::Decimal(a.wrapping_add(*b))),
         (Value::Binary(a), Value::Binary(b)) => {
-            let sum = ExactSum::from_bytes(a)?.add(&ExactSum::from_bytes(b)?);
+            let sum = ExactSum::from_bytes(a)?.plus(&ExactSum::from_bytes(b)?);
             Ok(Value::Binary(sum.to_bytes()))
         }
         _ => Err(Damaged("sum")),

@@ -35,7 +35,7 @@ impl ExactSum {
 
     /// The sum of two sums.
     #[must_use]
-    pub fn add(self, other: &Self) -> Self {
+    pub fn plus(self, other: &Self) -> Self {
         Self(self.0 + &other.0)
     }
 
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     fn sum(values: &[f64]) -> ExactSum {
-        values.iter().filter_map(|v| ExactSum::of(*v)).reduce(|a, b| a.add(&b)).unwrap()
+        values.iter().filter_map(|v| ExactSum::of(*v)).reduce(|a, b| a.plus(&b)).unwrap()
     }
 
     #[test]
