@@ -160,18 +160,21 @@ fn readers_open_consistently_while_the_writer_flushes() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let ballast = vec![7; 50_000]; // so that flushes come often
-            for offset in 0.. {
+            // Bounded, and no faster than readers can follow: a check that fails must end the test.
+            for offset in 0..2_000 {
                 let mut commit = commit(offset);
                 commit.ids.push((u128::MAX.to_be_bytes(), ballast.clone()));
                 store.commit(&commit).unwrap();
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
+                std::thread::sleep(std::time::Duration::from_millis(2));
             }
         });
         let readers = open(dir.path(), Access::ReadOnly);
         let mut last = None;
-        for _ in 0..6 {
+        for _ in 0..40 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
             let opened = readers.partition("0");
             match opened {
                 Ok(reader) => {
