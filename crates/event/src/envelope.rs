@@ -39,7 +39,7 @@ pub struct Event {
     pub correlation_id: Option<String>,
     /// W3C trace context.
     pub traceparent: Option<String>,
-    /// Rises with each event of a source that promises it, so that repeats are told by it.
+    /// Rises with each event of a source that promises it. Kept; repeats are told by the id.
     pub sequence: Option<u64>,
     /// Where the outbox derived this event, if it did.
     pub derived_from: Option<Outlet>,
