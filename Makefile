@@ -11,7 +11,7 @@ help: ## List the targets.
 
 build: ## Build the binary `headwater` (debug profile) and say where it is.
 	@$(TOOLS); \
-	echo "building headwater; the first time this takes about a quarter of an hour on two cores"; \
+	echo "building headwater; the first time this takes some twenty minutes on two cores"; \
 	cargo build --workspace --bins; \
 	echo "built $$CARGO_TARGET_DIR/debug/headwater"
 
