@@ -52,21 +52,27 @@ pub fn write_value(value: &Value, out: &mut Vec<u8>) {
             out.push(5);
             leb128(zigzag(*v), out);
         }
-        Value::Text(v) => {
-            out.push(6);
-            leb128(v.len() as u128, out);
-            out.extend_from_slice(v.as_bytes());
-        }
+        Value::Text(v) => write_text(v, out),
         Value::Timestamp(v) => {
             out.push(7);
             leb128(zigzag(i128::from(*v)), out);
         }
-        Value::Binary(v) => {
-            out.push(8);
-            leb128(v.len() as u128, out);
-            out.extend_from_slice(v);
-        }
+        Value::Binary(v) => write_binary(v, out),
     }
+}
+
+/// Appends the stored form of a text.
+pub fn write_text(text: &str, out: &mut Vec<u8>) {
+    out.push(6);
+    leb128(text.len() as u128, out);
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Appends the stored form of bytes.
+pub fn write_binary(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(8);
+    leb128(bytes.len() as u128, out);
+    out.extend_from_slice(bytes);
 }
 
 fn canonical_float(v: f64) -> f64 {

@@ -37,6 +37,9 @@ pub struct Position {
 }
 
 impl Position {
+    /// The length of the stored form.
+    pub const BYTES: usize = 8 + 32 + 32;
+
     /// The chain's link for a record after `before`.
     pub fn link(before: &[u8; 32], record: &NewRecord) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();

@@ -14,9 +14,11 @@ pub struct Commit {
     pub outbox: Vec<(Vec<u8>, Vec<u8>)>,
     /// Named values: the position, the chain, digests. `format` is the store's own name.
     pub meta: Vec<(&'static str, Vec<u8>)>,
+    /// Places by which the past is found, by a key that sorts in the order of search.
+    pub marks: Vec<(Vec<u8>, Vec<u8>)>,
     /// The versions belong to offsets that earlier commits have passed: a new view is being folded
-    /// from the start. All of them should be of that view, whose key prefix then tells this block
-    /// from the block that already begins at the same offset.
+    /// from the start. All of them must be of that view, whose key prefix then tells this block from
+    /// the block that already begins at the same offset. Commits of one view go forward.
     pub backfill: bool,
 }
 
@@ -28,6 +30,7 @@ impl Commit {
             && self.ids.is_empty()
             && self.outbox.is_empty()
             && self.meta.is_empty()
+            && self.marks.is_empty()
     }
 }
 

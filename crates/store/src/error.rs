@@ -12,6 +12,8 @@ pub enum ErrorKind {
     Retry,
     /// What is stored is not what was written; restore a snapshot or fold anew.
     Corrupt,
+    /// An older format: to be folded anew from the log.
+    Outdated,
     /// Another process has the store open for writing.
     Locked,
     /// There is no such store.

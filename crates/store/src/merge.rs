@@ -1,68 +1,46 @@
 //! The whole tail in one order of offsets.
 //!
-//! Blocks are stored by their first offset. Those that folding appends do not overlap; those of a
-//! backfill lie across them. So: a block is opened when the merge reaches its first offset, and is
-//! let go when its last version is given. In memory are only the blocks that overlap at this offset,
-//! one of the main fold and one of each backfilled view.
+//! Each stream stands by offset already: what folding appended, and each backfilled view. So: one
+//! cursor and one open block a stream, and the least offset of them is next; of one offset, what was
+//! folded comes first, then the backfilled views.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::commit::Version;
 use crate::error::{Error, Result};
-use crate::snapshot::Cursor;
-use crate::tail::{self, Block, Damage};
+use crate::snapshot::{Cursor, Snapshot};
+use crate::tail::{self, Block, Damage, Stream};
 
 /// Every version, by offset, then in the order of its commit. Ends after an error.
 pub struct Versions {
-    blocks: Option<Cursor>,
-    open: BinaryHeap<Reverse<Head>>,
-    opened: u64,
+    heads: BinaryHeap<Reverse<Head>>,
     failed: Option<Error>,
 }
 
 impl Versions {
-    pub(crate) fn new(blocks: Result<Cursor>) -> Self {
-        let (blocks, failed) = match blocks {
-            Ok(blocks) => (Some(blocks), None),
-            Err(error) => (None, Some(error)),
-        };
-        Self { blocks, open: BinaryHeap::new(), opened: 0, failed }
+    pub(crate) fn new(snapshot: &Snapshot) -> Self {
+        let mut heads = BinaryHeap::new();
+        let failed = Self::open(snapshot, &mut heads).err();
+        Self { heads, failed }
     }
 
-    /// Opens each block that begins at or before the lowest offset at hand.
-    fn reach(&mut self) -> Result<()> {
-        let Some(cursor) = &mut self.blocks else { return Ok(()) };
-        while let Some((key, value)) = cursor.item() {
-            let first = tail::first_offset(key);
-            if self.open.peek().is_some_and(|Reverse(head)| head.version.offset < first) {
-                return Ok(());
-            }
-            let damaged = |why: Damage| {
-                Error::corrupt(format!("history block {first} of {} {why}", cursor.place()))
-            };
-            let mut block = Block::open(key, value).map_err(damaged)?;
-            if let Some(version) = block.next().map_err(damaged)? {
-                let rank = self.opened;
-                self.opened += 1;
-                self.open.push(Reverse(Head { version, rank, first, block }));
-            }
-            cursor.advance();
+    fn open(snapshot: &Snapshot, heads: &mut BinaryHeap<Reverse<Head>>) -> Result<()> {
+        for stream in snapshot.tail_streams()? {
+            let blocks = Blocks::new(snapshot.tail_cursor(&tail::key_at(stream, 0))?, stream);
+            heads.extend(Head::next(blocks, None)?.map(Reverse));
         }
-        cursor.status()
+        Ok(())
     }
 
     fn step(&mut self) -> Result<Option<Version>> {
-        self.reach()?;
-        let Some(Reverse(Head { version, rank, first, mut block })) = self.open.pop() else {
+        let Some(Reverse(Head { version, blocks, block })) = self.heads.pop() else {
             return Ok(None);
         };
-        let after = block.next().map_err(|why| {
-            let place = self.blocks.as_ref().map(Cursor::place).unwrap_or_default();
-            Error::corrupt(format!("history block {first} of {place} {why}"))
-        })?;
-        if let Some(version) = after {
-            self.open.push(Reverse(Head { version, rank, first, block }));
+        // What is damaged behind this version ends the scan after it.
+        match Head::next(blocks, Some(block)) {
+            Ok(next) => self.heads.extend(next.map(Reverse)),
+            Err(error) => self.failed = Some(error),
         }
         Ok(Some(version))
     }
@@ -72,30 +50,77 @@ impl Iterator for Versions {
     type Item = Result<Version>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(error) = self.failed.take() {
-            return Some(Err(error));
+        let out = match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.step(),
+        };
+        if out.is_err() {
+            self.heads.clear();
         }
-        self.blocks.as_ref()?;
-        let out = self.step().transpose();
-        if !matches!(out, Some(Ok(_))) {
-            self.blocks = None;
-            self.open.clear();
-        }
-        out
+        out.transpose()
     }
 }
 
-/// The next version of an open block. `rank` is the block's place among the blocks.
+/// The blocks of one stream, from a place on.
+pub(crate) struct Blocks {
+    cursor: Cursor,
+    stream: Stream,
+}
+
+impl Blocks {
+    pub(crate) fn new(cursor: Cursor, stream: Stream) -> Self {
+        Self { cursor, stream }
+    }
+
+    /// The next block and its first offset; `None` at the stream's end.
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, Block)>> {
+        let Some((key, value)) = self.cursor.item() else {
+            return self.cursor.status().map(|()| None);
+        };
+        let Some((stream, first)) = tail::place_of(key) else {
+            let place = self.cursor.place();
+            return Err(Error::corrupt(format!("a history block's key in {place} is cut")));
+        };
+        if stream != self.stream {
+            return Ok(None);
+        }
+        let block = Block::open(key, value).map_err(|why| self.damaged(first, why))?;
+        self.cursor.advance();
+        Ok(Some((first, block)))
+    }
+
+    pub(crate) fn damaged(&self, first: u64, why: Damage) -> Error {
+        Error::corrupt(format!("history block {first} of {} {why}", self.cursor.place()))
+    }
+}
+
+/// A stream with its next version taken off.
 struct Head {
     version: Version,
-    rank: u64,
-    first: u64,
-    block: Block,
+    blocks: Blocks,
+    /// The open block and its first offset.
+    block: (u64, Block),
 }
 
 impl Head {
-    fn order(&self) -> (u64, u64) {
-        (self.version.offset, self.rank)
+    fn next(mut blocks: Blocks, open: Option<(u64, Block)>) -> Result<Option<Self>> {
+        let mut open = open;
+        loop {
+            let (first, mut block) = match open.take() {
+                Some(open) => open,
+                None => match blocks.next()? {
+                    Some(next) => next,
+                    None => return Ok(None),
+                },
+            };
+            if let Some(version) = block.next().map_err(|why| blocks.damaged(first, why))? {
+                return Ok(Some(Self { version, blocks, block: (first, block) }));
+            }
+        }
+    }
+
+    fn order(&self) -> (u64, Stream) {
+        (self.version.offset, self.blocks.stream)
     }
 }
 

@@ -37,11 +37,20 @@ pub(crate) enum Family {
     Ids,
     Outbox,
     Meta,
+    Sealed,
+    Marks,
 }
 
 impl Family {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Latest, Self::Tail, Self::Ids, Self::Outbox, Self::Meta];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Latest,
+        Self::Tail,
+        Self::Ids,
+        Self::Outbox,
+        Self::Meta,
+        Self::Sealed,
+        Self::Marks,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -50,6 +59,8 @@ impl Family {
             Self::Ids => "ids",
             Self::Outbox => "outbox",
             Self::Meta => "meta",
+            Self::Sealed => "sealed",
+            Self::Marks => "marks",
         }
     }
 }
@@ -142,7 +153,7 @@ impl Shared {
             Family::Tail => table.set_block_size(64 << 10), // its values are whole blocks
             // Each entry is removed soon after: rewrite files that are mostly removals.
             Family::Outbox => out.add_compact_on_deletion_collector_factory(1024, 512, 0.5),
-            Family::Meta => {}
+            Family::Meta | Family::Sealed | Family::Marks => {}
         }
         out.set_block_based_table_factory(&table);
         out

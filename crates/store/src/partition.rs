@@ -1,7 +1,7 @@
 //! One partition's RocksDB: commit, point reads, outbox.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rocksdb::{BoundColumnFamily, DB, WriteBatch, properties};
 
@@ -9,8 +9,10 @@ use crate::commit::Commit;
 use crate::error::{Error, Result};
 use crate::meta;
 use crate::options::Family;
+use crate::sealing::GENERATION;
 use crate::snapshot::Snapshot;
 use crate::tail;
+use crate::tail_index::TailIndex;
 
 mod open;
 
@@ -19,6 +21,9 @@ mod open;
 pub struct PartitionStore {
     db: DB,
     path: PathBuf,
+    tail_index: Mutex<TailIndex>,
+    /// The tail's generation; held while a batch that changes it is written.
+    generation: Mutex<u64>,
 }
 
 impl PartitionStore {
@@ -50,12 +55,47 @@ impl PartitionStore {
         }
         let metas = self.family(Family::Meta)?;
         for (name, value) in &commit.meta {
-            if *name == meta::FORMAT_NAME {
+            if [meta::FORMAT_NAME, GENERATION].contains(name) {
                 return Err(Error::bug(format!("meta name {name:?} is the store's own")));
             }
             batch.put_cf(&metas, name, meta::encode(name, value));
         }
+        let marks = self.family(Family::Marks)?;
+        for (key, value) in &commit.marks {
+            batch.put_cf(&marks, key, meta::encode_bound(key, value));
+        }
+        if commit.backfill && !commit.versions.is_empty() {
+            return self.write_with_new_generation(batch, "cannot commit");
+        }
         self.db.write(batch).map_err(|e| self.error("cannot commit", e))
+    }
+
+    /// Writes a batch after which what was known of the tail no longer holds.
+    pub(crate) fn write_with_new_generation(&self, mut batch: WriteBatch, what: &str) -> Result<()> {
+        let mut generation = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = *generation + 1;
+        let value = meta::encode(GENERATION, &next.to_le_bytes());
+        batch.put_cf(&self.family(Family::Meta)?, GENERATION, value);
+        self.db.write(batch).map_err(|e| self.error(what, e))?;
+        *generation = next;
+        Ok(())
+    }
+
+    pub(crate) fn with_tail_index<T>(&self, use_it: impl FnOnce(&mut TailIndex) -> T) -> T {
+        use_it(&mut self.tail_index.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A partition just opened, its format checked.
+    fn opened(db: DB, path: PathBuf) -> Self {
+        Self { db, path, tail_index: Mutex::default(), generation: Mutex::default() }
+    }
+
+    /// Takes up the tail's generation where the last writer left it.
+    fn take_up_generation(&self) -> Result<()> {
+        let stored = self.get_meta(GENERATION)?.and_then(|bytes| bytes.try_into().ok());
+        *self.generation.lock().unwrap_or_else(PoisonError::into_inner) =
+            stored.map_or(0, u64::from_le_bytes);
+        Ok(())
     }
 
     /// Folding goes forward, so its block is new; to write over another would lose history. A
@@ -69,7 +109,7 @@ impl PartitionStore {
                 "{} already has a history block that begins at offset {}: a commit over offsets \
                  that were passed must be a backfill",
                 self.place(),
-                tail::first_offset(key),
+                tail::place_of(key).map_or(0, |(_, first)| first),
             ))),
             _ => Ok(()),
         }
@@ -88,7 +128,7 @@ impl PartitionStore {
     /// A named value; an error if it is damaged.
     pub fn get_meta(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let stored = self.get(Family::Meta, name.as_bytes())?;
-        stored.map(|stored| meta::decode(&self.place(), name, stored)).transpose()
+        stored.map(|stored| meta::decode(&self.place(), name, &stored)).transpose()
     }
 
     /// At most `limit` entries to be published, from the key `from` on. Give the key after the last

@@ -27,6 +27,11 @@ impl StoreSet {
         Ok(Self { folder, access, shared: Shared::new(options), open: Mutex::default() })
     }
 
+    /// The data folder.
+    pub fn data_dir(&self) -> &Path {
+        self.folder.parent().unwrap_or(&self.folder)
+    }
+
     /// The partition `name` (`control`, `0`, `1`, …). For a writer, made if absent, and the same
     /// one each time until the set is dropped. For a reader, opened anew each time, as it is now.
     pub fn partition(&self, name: &str) -> Result<Arc<PartitionStore>> {

@@ -8,11 +8,14 @@ use std::sync::Arc;
 use rocksdb::{DBRawIterator, ReadOptions, Snapshot as View};
 use self_cell::self_cell;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::merge::Versions;
 use crate::meta;
 use crate::options::Family;
 use crate::partition::PartitionStore;
+use crate::sealing::GENERATION;
+use crate::tail::{self, Stream};
+use crate::tail_index::{Tail, TailIndex};
 
 self_cell!(
     struct OwnedView {
@@ -48,7 +51,7 @@ impl Snapshot {
     /// A named value; an error if it is damaged.
     pub fn get_meta(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let stored = self.get(Family::Meta, name.as_bytes())?;
-        stored.map(|stored| meta::decode(&self.store().place(), name, stored)).transpose()
+        stored.map(|stored| meta::decode(&self.place(), name, &stored)).transpose()
     }
 
     /// Rows by key from `start` up to and without `end`; an empty `end` means to the last row.
@@ -67,11 +70,52 @@ impl Snapshot {
         LatestRows { rows }
     }
 
-    /// Every version of the tail, by offset; those of one offset in the order of their commit.
+    /// Every version of the tail, by offset; those of one offset in the order of their commit. What
+    /// is sealed is not among them.
     pub fn scan_versions(&self) -> Versions {
+        Versions::new(self)
+    }
+
+    /// The tail by key. The first call after a seal reads all of it, later ones what is new.
+    pub fn tail(&self) -> Result<Tail> {
+        let generation = self.get_meta(GENERATION)?;
+        let generation = generation.and_then(|g| g.try_into().ok()).map_or(0, u64::from_le_bytes);
+        self.store().with_tail_index(|kept| {
+            if kept.generation == generation {
+                return kept.extend(self);
+            }
+            let mut index = TailIndex::new(generation);
+            let tail = index.extend(self)?;
+            // A snapshot of before the last seal needs an index of its own.
+            if generation > kept.generation {
+                *kept = index;
+            }
+            Ok(tail)
+        })
+    }
+
+    pub(crate) fn tail_cursor(&self, start: &[u8]) -> Result<Cursor> {
         let mut options = ReadOptions::default();
         options.fill_cache(false); // history is read once, the cache is for rows
-        Versions::new(self.cursor(Family::Tail, options, &[]))
+        self.cursor(Family::Tail, options, start)
+    }
+
+    /// The streams that the tail has blocks of, in order.
+    pub(crate) fn tail_streams(&self) -> Result<Vec<Stream>> {
+        let mut cursor = self.tail_cursor(&[])?;
+        let mut streams = Vec::new();
+        while let Some((key, _)) = cursor.item() {
+            let Some((stream, _)) = tail::place_of(key) else {
+                return Err(Error::corrupt(format!("a history block's key in {} is cut", self.place())));
+            };
+            streams.push(stream);
+            match u64::from_be_bytes(stream).checked_add(1) {
+                Some(next) => cursor.seek(&next.to_be_bytes()),
+                None => break,
+            }
+        }
+        cursor.status()?;
+        Ok(streams)
     }
 
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>> {
@@ -81,7 +125,12 @@ impl Snapshot {
         value.map_err(|e| store.error(&format!("cannot read {}", family.name()), e))
     }
 
-    fn cursor(&self, family: Family, options: ReadOptions, start: &[u8]) -> Result<Cursor> {
+    pub(crate) fn cursor(
+        &self,
+        family: Family,
+        options: ReadOptions,
+        start: &[u8],
+    ) -> Result<Cursor> {
         let cell = OwnedCursor::try_new(self.clone(), |snapshot| {
             let handle = snapshot.store().family(family)?;
             Ok(snapshot.0.borrow_dependent().raw_iterator_cf_opt(&handle, options))
@@ -89,6 +138,10 @@ impl Snapshot {
         let mut cursor = Cursor { cell: cell?, family };
         cursor.cell.with_dependent_mut(|_, cursor| cursor.seek(start));
         Ok(cursor)
+    }
+
+    pub(crate) fn place(&self) -> String {
+        self.store().place()
     }
 
     fn store(&self) -> &PartitionStore {
@@ -116,6 +169,15 @@ impl Cursor {
 
     pub(crate) fn advance(&mut self) {
         self.cell.with_dependent_mut(|_, cursor| cursor.next());
+    }
+
+    pub(crate) fn seek(&mut self, key: &[u8]) {
+        self.cell.with_dependent_mut(|_, cursor| cursor.seek(key));
+    }
+
+    /// Goes to the last key up to and with this one.
+    pub(crate) fn seek_back(&mut self, key: &[u8]) {
+        self.cell.with_dependent_mut(|_, cursor| cursor.seek_for_prev(key));
     }
 
     /// Whether the end is the end.

@@ -4,7 +4,7 @@
 //! sequential put, and compresses well.
 //!
 //! ```text
-//! key   = first offset u64 BE │ discriminator 8 bytes
+//! key   = stream 8 bytes │ first offset u64 BE
 //!
 //! value = magic "HWT" │ block format u8 = 1
 //!       │ count varint
@@ -18,10 +18,10 @@
 //! ```
 //!
 //! Varints are LEB128 of a u64. Entries stand by offset, those of one offset in the order of the
-//! commit. The discriminator is zero for the blocks that folding appends; a **backfill** (a new view
-//! folded from the start) makes blocks over offsets that have blocks already, and takes the first
-//! eight bytes of its first key: the view's version. The key holds the block's *first* offset, because
-//! then blocks can be merged into one order of offsets by reading each once (see `merge`).
+//! commit. Blocks stand in **streams**, each by offset: stream zero holds what folding appends; a
+//! **backfill** (a new view folded from the start, over offsets that have blocks already) is a stream
+//! of its own, named by the first eight bytes of its keys: the view's version. So each stream is sealed
+//! and removed by a range of keys, whatever another stream gets meanwhile.
 
 use bytes::{Buf, BufMut, Bytes};
 
@@ -32,6 +32,12 @@ const CHECKSUM_LEN: usize = 16;
 
 /// A block's key in the family `tail`.
 pub(crate) type BlockKey = [u8; 16];
+
+/// The first bytes of a block's key.
+pub(crate) type Stream = [u8; 8];
+
+/// The stream of what folding appends.
+pub(crate) const FOLDED: Stream = [0; 8];
 
 fn checksum(key: &BlockKey, body: &[u8]) -> [u8; CHECKSUM_LEN] {
     let mut hasher = blake3::Hasher::new();
@@ -76,20 +82,32 @@ pub(crate) fn encode(versions: &[Version], backfill: bool) -> Option<(BlockKey, 
 }
 
 fn block_key(first_offset: u64, backfilled: Option<&[u8]>) -> BlockKey {
-    let mut discriminator = [0; 8];
+    let mut stream = FOLDED;
     if let Some(key) = backfilled {
-        for (to, from) in discriminator.iter_mut().zip(key) {
+        for (to, from) in stream.iter_mut().zip(key) {
             *to = *from;
         }
-        if discriminator == [0; 8] {
-            discriminator = 1_u64.to_be_bytes(); // never that of a block that folding appends
+        if stream == FOLDED {
+            stream = 1_u64.to_be_bytes(); // never that of a block that folding appends
         }
     }
+    key_at(stream, first_offset)
+}
+
+/// The key of the block of a stream that begins at an offset.
+pub(crate) fn key_at(stream: Stream, first_offset: u64) -> BlockKey {
     let mut out = [0; 16];
     let mut rest = out.as_mut_slice();
+    rest.put_slice(&stream);
     rest.put_u64(first_offset);
-    rest.put_slice(&discriminator);
     out
+}
+
+/// The stream and the first offset in a block's key; `None` if it is not of 16 bytes.
+pub(crate) fn place_of(key: &[u8]) -> Option<(Stream, u64)> {
+    let key: BlockKey = key.try_into().ok()?;
+    let (stream, offset) = key.split_first_chunk::<8>()?;
+    Some((*stream, u64::from_be_bytes(offset.try_into().ok()?)))
 }
 
 fn put_varint(out: &mut Vec<u8>, mut value: u64) {
@@ -128,11 +146,24 @@ impl Block {
         };
         let mut entries = Bytes::copy_from_slice(entries);
         let left = get_varint(&mut entries)?;
-        Ok(Self { entries, left, offset: first_offset(&key), before: Vec::new() })
+        let (_, offset) = place_of(&key).unwrap_or_default();
+        Ok(Self { entries, left, offset, before: Vec::new() })
     }
 
     /// The next version; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Version>, Damage> {
+        let Some((offset, row)) = self.next_entry()? else { return Ok(None) };
+        let row = row.map(|row| row.to_vec());
+        Ok(Some(Version { key: self.before.clone(), offset, row }))
+    }
+
+    /// The key of the entry that was given last.
+    pub(crate) fn key(&self) -> &[u8] {
+        &self.before
+    }
+
+    /// The next entry without its key; the row stays in the block's own memory.
+    pub(crate) fn next_entry(&mut self) -> Result<Option<(u64, Option<Bytes>)>, Damage> {
         if self.left == 0 {
             return if self.entries.is_empty() {
                 Ok(None)
@@ -152,15 +183,10 @@ impl Block {
         self.before.extend_from_slice(&take(&mut self.entries, rest)?);
         let row = match get_length(&mut self.entries)?.checked_sub(1) {
             None => None,
-            Some(len) => Some(take(&mut self.entries, len)?.to_vec()),
+            Some(len) => Some(take(&mut self.entries, len)?),
         };
-        Ok(Some(Version { key: self.before.clone(), offset: self.offset, row }))
+        Ok(Some((self.offset, row)))
     }
-}
-
-/// The offset that a block's key begins with; a shorter key is told when its block is opened.
-pub(crate) fn first_offset(mut key: &[u8]) -> u64 {
-    key.try_get_u64().unwrap_or(0)
 }
 
 fn take(from: &mut Bytes, len: usize) -> Result<Bytes, Damage> {

@@ -56,15 +56,20 @@ fn a_damaged_meta_value_is_named() {
 }
 
 #[test]
-fn an_unknown_format_is_refused() {
+fn another_format_is_refused() {
     let dir = store();
-    let mut value = 2_u32.to_le_bytes().to_vec();
-    let sum = blake3::hash(&[b"format\0", value.as_slice()].concat());
-    value.extend_from_slice(&sum.as_bytes()[..8]);
-    faults::overwrite(dir.path(), "0", "meta", b"format", &value).unwrap();
-    for access in [Access::ReadWrite, Access::ReadOnly] {
-        let error = open(dir.path(), access).partition("0").err().unwrap();
-        told(&error, &["store format 2", "format 1", "store/0"]);
+    for (format, kind) in [(3_u32, ErrorKind::Corrupt), (1, ErrorKind::Outdated)] {
+        let mut value = format.to_le_bytes().to_vec();
+        let sum = blake3::hash(&[b"format\0", value.as_slice()].concat());
+        value.extend_from_slice(&sum.as_bytes()[..8]);
+        faults::overwrite(dir.path(), "0", "meta", b"format", &value).unwrap();
+        for access in [Access::ReadWrite, Access::ReadOnly] {
+            let error = open(dir.path(), access).partition("0").err().unwrap();
+            assert_eq!(error.kind(), kind);
+            let text = error.to_string();
+            assert!(text.contains(&format!("store format {format}")), "{text}");
+            assert!(text.contains("store/0"), "{text}");
+        }
     }
 }
 

@@ -24,6 +24,7 @@ fn commit(offset: u64) -> Commit {
         ids: vec![(u128::from(offset).to_be_bytes(), text.clone())],
         outbox: vec![(offset.to_be_bytes().to_vec(), text.clone())],
         meta: vec![("position", text)],
+        marks: Vec::new(),
         backfill: false,
     }
 }
@@ -295,7 +296,7 @@ fn history_is_in_order_of_offsets_with_backfills() {
     assert_eq!(given, by_offset);
     // Of one offset: the main fold, then the views, each in the order of its commit.
     let at_5: Vec<_> = given.iter().filter(|v| v.offset == 5).map(|v| &v.key[5..]).collect();
-    assert_eq!(at_5, ["00a/y", "00a/x", "00m/y", "00m/x", "00b/y", "00b/x"].map(str::as_bytes));
+    assert_eq!(at_5, ["00m/y", "00m/x", "00a/y", "00a/x", "00b/y", "00b/x"].map(str::as_bytes));
     let sorted = |mut v: Vec<Version>| {
         v.sort_by(|a, b| (a.offset, &a.key).cmp(&(b.offset, &b.key)));
         v
@@ -351,8 +352,117 @@ fn sizes_are_told_by_family() {
     store.commit(&Commit { latest: rows.collect(), ..Commit::default() }).unwrap();
     let after = store.sizes().unwrap();
     let names: Vec<_> = after.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["latest", "tail", "ids", "outbox", "meta"]);
+    assert_eq!(names, ["latest", "tail", "ids", "outbox", "meta", "sealed", "marks"]);
     assert!(after[0].1 > before[0].1 + 1_000_000, "{before:?} {after:?}");
+}
+
+#[test]
+fn a_tail_is_found_by_key_as_of_any_offset() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Access::ReadWrite).partition("0").unwrap();
+    let mut history: Vec<Version> = Vec::new();
+    for offset in 0..600_u64 {
+        let key = format!("view-001/{:02}", offset * 7 % 50);
+        let row = (offset % 11 != 0).then(|| offset.to_string().into_bytes());
+        let both = [version(offset, key.clone(), Some(b"before")), version(offset, key, None)];
+        let [mut first, mut last] = both;
+        last.row = row;
+        first.offset = offset;
+        history.extend([first, last]); // one event can write a row twice
+        if offset % 3 == 0 || offset % 100 == 99 {
+            let from = history.iter().filter(|v| v.offset <= offset).count();
+            assert_eq!(from, history.len());
+        }
+        let versions = history[history.len() - 2..].to_vec();
+        store.commit(&Commit { versions, ..Commit::default() }).unwrap();
+        if offset % 37 != 0 {
+            continue; // so that the index is extended by runs of many sizes
+        }
+        let tail = store.snapshot().tail().unwrap();
+        assert_eq!(tail.versions(), history.len());
+        for at in [0, offset / 2, offset] {
+            let expected = as_of(&history, at);
+            let found: Vec<_> = tail.scan(b"", at).map(|e| (e.key.to_vec(), e.row)).collect();
+            let found: Vec<_> =
+                found.into_iter().map(|(key, row)| (key, row.map(|row| row.to_vec()))).collect();
+            assert_eq!(found, expected);
+            for (key, row) in &expected {
+                let entry = tail.get(key, at).unwrap();
+                assert_eq!(&entry.row.map(|row| row.to_vec()), row);
+            }
+            assert!(tail.get(b"view-001/zz", at).is_none());
+        }
+    }
+}
+
+/// The newest version of each key at or before an offset, by the simplest fold.
+fn as_of(history: &[Version], at: u64) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+    let mut rows = std::collections::BTreeMap::new();
+    for version in history.iter().filter(|version| version.offset <= at) {
+        rows.insert(version.key.clone(), version.row.clone());
+    }
+    rows.into_iter().collect()
+}
+
+#[test]
+fn stretches_are_sealed_one_by_one_and_snapshots_keep_theirs() {
+    use headwater_store::{SEAL_EVERY, SealedRange};
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Access::ReadWrite).partition("0").unwrap();
+    let offsets = [0, 5, SEAL_EVERY - 1, SEAL_EVERY, 3 * SEAL_EVERY + 1];
+    for offset in offsets {
+        let versions = vec![version(offset, "view-00m/k", Some(b"row"))];
+        store.commit(&Commit { versions, ..Commit::default() }).unwrap();
+    }
+    let versions = vec![version(3, "view-00b/k", Some(b"row"))];
+    store.commit(&Commit { versions, backfill: true, ..Commit::default() }).unwrap();
+    assert!(store.snapshot().unsealed(SEAL_EVERY - 1).unwrap().is_none());
+    let before = store.snapshot();
+    let whole = before.tail().unwrap().versions();
+    let mut sealed = Vec::new();
+    while let Some(stretch) = store.snapshot().unsealed(3 * SEAL_EVERY + 2).unwrap() {
+        let view = *stretch.versions[0].key.first_chunk::<8>().unwrap();
+        let range = SealedRange { view, from: stretch.from, to: stretch.to };
+        sealed.push((String::from_utf8_lossy(&view).into_owned(), stretch.from, stretch.versions.len()));
+        store.seal(&stretch, &[(range, b"a file".to_vec())]).unwrap();
+    }
+    let m = "view-00m".to_owned();
+    assert_eq!(sealed, [(m.clone(), 0, 3), (m, SEAL_EVERY, 1), ("view-00b".to_owned(), 0, 1)]);
+    let after = store.snapshot();
+    assert_eq!(versions_left(&after), [3 * SEAL_EVERY + 1]);
+    assert_eq!(after.tail().unwrap().versions(), 1);
+    assert_eq!(after.all_sealed().unwrap().len(), 3);
+    assert_eq!(after.sealed(*b"view-00m").unwrap().len(), 2);
+    // The snapshot of before sees the tail as it was, and no manifest.
+    assert_eq!(before.tail().unwrap().versions(), whole);
+    assert!(before.all_sealed().unwrap().is_empty());
+    // Rewriting swaps manifest entries in one batch.
+    let (range, _) = after.sealed(*b"view-00m").unwrap().swap_remove(0);
+    let merged = SealedRange { to: 2 * SEAL_EVERY, ..range };
+    let gone: Vec<_> = after.sealed(*b"view-00m").unwrap().into_iter().map(|(r, _)| r).collect();
+    store.reseal(&gone, &[(merged, b"one file".to_vec())]).unwrap();
+    let now = store.snapshot().sealed(*b"view-00m").unwrap();
+    assert_eq!(now, [(merged, b"one file".to_vec())]);
+}
+
+fn versions_left(snapshot: &Snapshot) -> Vec<u64> {
+    versions(snapshot).into_iter().map(|version| version.offset).collect()
+}
+
+#[test]
+fn marks_are_found_by_the_nearest_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Access::ReadWrite).partition("0").unwrap();
+    let marks = [10, 20, 30].map(|n: u8| (vec![1, n], vec![n])).to_vec();
+    let other = [(vec![0, 99], vec![99]), (vec![2, 0], vec![0])];
+    let marks: Vec<_> = marks.into_iter().chain(other).collect();
+    store.commit(&Commit { marks, ..Commit::default() }).unwrap();
+    let snapshot = store.snapshot();
+    let last = |n: u8| snapshot.last_mark(&[1], &[1, n]).unwrap().map(|(_, v)| v[0]);
+    assert_eq!([9, 10, 15, 30, 255].map(last), [None, Some(10), Some(10), Some(30), Some(30)]);
+    let first = |n: u8| snapshot.first_mark(&[1, n], &[1, 255]).unwrap().map(|(_, v)| v[0]);
+    assert_eq!([0, 10, 11, 31].map(first), [Some(10), Some(10), Some(20), None]);
+    assert_eq!(snapshot.marks(&[1], &[1, 25]).unwrap().len(), 2);
 }
 
 #[test]

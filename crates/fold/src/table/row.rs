@@ -54,19 +54,24 @@ pub struct StoredRow {
 impl StoredRow {
     /// Reads stored bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
-        let (head, content) = bytes.split_at_checked(PROVENANCE_BYTES).ok_or(Damaged("row"))?;
-        let (offset, appended) = head.split_at_checked(8).ok_or(Damaged("row"))?;
-        let provenance = Provenance {
-            offset: Offset(u64::from_le_bytes(offset.try_into().map_err(|_| Damaged("row"))?)),
-            appended_at_ms: i64::from_le_bytes(appended.try_into().map_err(|_| Damaged("row"))?),
-        };
-        let mut values = codec::read_values(content)?.into_iter();
+        let provenance = Self::provenance(bytes)?;
+        let mut values = codec::read_values(Self::content(bytes))?.into_iter();
         let mut text = || match values.next() {
             Some(Value::Text(text)) => Ok(text),
             _ => Err(Damaged("row: who wrote it")),
         };
         let (event_source, event_id) = (text()?, text()?);
         Ok(Self { provenance, row: Row { event_source, event_id, values: values.collect() } })
+    }
+
+    /// Where a stored row comes from.
+    pub fn provenance(bytes: &[u8]) -> Result<Provenance, Damaged> {
+        let (offset, rest) = bytes.split_first_chunk().ok_or(Damaged("row"))?;
+        let (appended, _) = rest.split_first_chunk().ok_or(Damaged("row"))?;
+        Ok(Provenance {
+            offset: Offset(u64::from_le_bytes(*offset)),
+            appended_at_ms: i64::from_le_bytes(*appended),
+        })
     }
 
     /// The part of stored bytes that is content.

@@ -20,7 +20,7 @@ impl PartitionStore {
         let options = shared.database(Access::ReadWrite);
         let db = DB::open_cf_descriptors(&options, &path, shared.families())
             .map_err(|e| Error::rocks("cannot open the store", &path, e))?;
-        let store = Self { db, path };
+        let store = Self::opened(db, path);
         match store.get_meta(meta::FORMAT_NAME)? {
             Some(format) => meta::check_format(&store.place(), &format)?,
             None if store.is_empty()? => {
@@ -34,6 +34,7 @@ impl PartitionStore {
                 return Err(Error::corrupt(format!("{} does not say its format", store.place())));
             }
         }
+        store.take_up_generation()?;
         Ok(store)
     }
 
@@ -72,7 +73,7 @@ impl PartitionStore {
         let options = shared.database(Access::ReadOnly);
         let db = DB::open_cf_descriptors_read_only(&options, &path, shared.families(), false)
             .map_err(|e| Error::rocks("cannot open the store to read", &path, e))?;
-        let store = Self { db, path };
+        let store = Self::opened(db, path);
         match store.get_meta(meta::FORMAT_NAME)? {
             Some(format) => meta::check_format(&store.place(), &format)?,
             None => {
