@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 
 const USAGE: &str = "usage: cargo xtask COMMAND
 
-  schemas            write schemas/<type>/v1.json from the payloads' Rust types
+  schemas            write the newest schemas/<type>/vN.json from the payloads' Rust types
   tables             write docs/tables.md from the tables' declarations
   tidy               check the house rules
   bench fold [--dev] measure the fold, in a release build unless --dev is given";

@@ -67,6 +67,16 @@ impl TargetArgs {
         }
     }
 
+    /// Whether nobody was named and there is no data folder where one would be by default.
+    pub(crate) fn is_nobody(&self) -> bool {
+        matches!(self.named(), Named::Default(dir) if !dir.has_log())
+    }
+
+    /// Whether a data folder was named that is yet to be made.
+    pub(crate) fn is_new(&self) -> bool {
+        matches!(self.named(), Named::Data(dir) | Named::Default(dir) if !dir.has_log())
+    }
+
     /// For writing, the server that runs on a folder is asked; only if none does is it opened itself.
     pub(crate) async fn to_write(&self) -> anyhow::Result<Target> {
         let dir = match self.named() {

@@ -184,7 +184,8 @@ impl Engine {
         let id = uuid::Uuid::now_v7().to_string();
         let mut event = Event::new(id, FACT_SOURCE, event_type, subject, data);
         event.time = Some(clock::wall());
-        let record = self.signer().sign(PartitionId::Control, epoch, event.to_record());
+        let record = event.in_newest_schema().to_record();
+        let record = self.signer().sign(PartitionId::Control, epoch, record);
         let offsets =
             self.log().append(PartitionId::Control, vec![record], AppendAck::Durable).await?;
         offsets.first().copied().ok_or_else(|| Error::new(ErrorKind::Bug, "the log gave no offset"))
@@ -235,7 +236,7 @@ impl Engine {
     ) -> Result<serde_json::Value> {
         let data = serde_json::to_value(payload)
             .map_err(|error| Error::new(ErrorKind::Bug, error.to_string()))?;
-        let event = Event::new(id, FACT_SOURCE, event_type, subject, data);
+        let event = Event::new(id, FACT_SOURCE, event_type, subject, data).in_newest_schema();
         let is_tick = event_type == names::CLOCK_TICK_REQUESTED;
         let answer = self.submit(vec![event], Ack::Folded).await.into_iter().next();
         if is_tick {

@@ -68,7 +68,9 @@ impl From<PartitionError> for Error {
         let kind = match error {
             PartitionError::Read(_) => ErrorKind::Retry,
             PartitionError::Damaged(_) | PartitionError::Json(..) => ErrorKind::Corrupt,
-            PartitionError::NewerRules { .. } => ErrorKind::Reject,
+            PartitionError::NewerHead { .. } | PartitionError::NewerRules { .. } => {
+                ErrorKind::Reject
+            }
             PartitionError::Schema(_) => ErrorKind::Bug,
         };
         Self::new(kind, error.to_string())

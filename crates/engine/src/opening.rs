@@ -68,7 +68,7 @@ pub(crate) async fn open(log: &Arc<dyn EventLog>, config: &EngineConfig) -> Resu
                     data,
                 );
                 event.time = Some(identity.time);
-                let record = signer.sign(id, 0, event.to_record());
+                let record = signer.sign(id, 0, event.in_newest_schema().to_record());
                 log.append(id, vec![record], AppendAck::Durable).await?;
             }
         }
@@ -107,7 +107,7 @@ async fn first_record(log: &Arc<dyn EventLog>, id: PartitionId) -> Result<Option
     let opened = decode(&record.body)
         .ok()
         .filter(|event| event.event_type == names::LOG_OPENED)
-        .and_then(|event| serde_json::from_value(event.data).ok());
+        .and_then(|event| event.payload().ok());
     opened.map(Some).ok_or_else(|| {
         let what = format!(
             "partition {id} of {} does not begin with headwater.log.opened: its first record, at \

@@ -24,6 +24,15 @@ pub enum Role {
     System,
 }
 
+/// One version of a built-in type, as it stands in `schemas/<type>/`.
+#[derive(Debug, Clone, Copy)]
+pub struct Version {
+    /// The JSON Schema of the payload.
+    pub schema: &'static str,
+    /// A whole event, for docs and tests.
+    pub sample: &'static str,
+}
+
 /// A built-in event type.
 #[derive(Debug, Clone, Copy)]
 pub struct BuiltIn {
@@ -33,18 +42,41 @@ pub struct BuiltIn {
     pub home: Home,
     /// What its events are.
     pub role: Role,
-    /// The JSON Schema of its payload, version 1.
-    pub schema: &'static str,
-    /// A whole event of the type, for docs and tests.
-    pub sample: &'static str,
-    /// The schema that the Rust type declares; a test holds it equal to `schema`.
+    /// Its versions from 1 on; the Rust type is the last one's.
+    pub versions: &'static [Version],
+    /// The schema that the Rust type declares; a test holds it equal to the newest version's.
     pub declared_schema: fn() -> serde_json::Value,
     /// Reads a payload into the Rust type and writes it again.
     pub round_trip: fn(&serde_json::Value) -> serde_json::Result<serde_json::Value>,
 }
 
+impl BuiltIn {
+    /// The number of the newest version.
+    pub fn newest(&self) -> u32 {
+        u32::try_from(self.versions.len()).unwrap_or(u32::MAX)
+    }
+}
+
+macro_rules! version {
+    ($name:literal, $version:literal) => {
+        Version {
+            schema: include_str!(concat!("../../../schemas/", $name, "/", $version, ".json")),
+            sample: include_str!(concat!(
+                "../../../schemas/",
+                $name,
+                "/",
+                $version,
+                ".sample.json"
+            )),
+        }
+    };
+}
+
 macro_rules! built_in {
-    ($($constant:ident = $name:literal, $payload:ident, $home:ident, $role:ident;)*) => {
+    ($(
+        $constant:ident = $name:literal, $payload:ident, $home:ident, $role:ident
+        $(, then $version:literal)*;
+    )*) => {
         /// The names of the built-in types.
         pub mod names {
             $(
@@ -58,8 +90,10 @@ macro_rules! built_in {
             name: $name,
             home: Home::$home,
             role: Role::$role,
-            schema: include_str!(concat!("../../../schemas/", $name, "/v1.json")),
-            sample: include_str!(concat!("../../../schemas/", $name, "/v1.sample.json")),
+            versions: &[
+                version!($name, "v1"),
+                $(version!($name, $version)),*
+            ],
             declared_schema: || schemars::schema_for!(crate::payload::$payload).to_value(),
             round_trip: |data| {
                 serde_json::to_value(serde_json::from_value::<crate::payload::$payload>(data.clone())?)
@@ -85,7 +119,7 @@ built_in! {
     RUN_CREATED = "headwater.run.created", RunCreated, Control, Fact;
     PARAM_LOG_REQUESTED = "headwater.param.log_requested", ParamLogRequested, Control, Request;
     PARAM_LOGGED = "headwater.param.logged", ParamLogged, Control, Fact;
-    METRIC_LOGGED = "headwater.metric.logged", MetricLogged, Control, Observation;
+    METRIC_LOGGED = "headwater.metric.logged", MetricLogged, Control, Observation, then "v2";
     RUN_TAG_SET_REQUESTED = "headwater.run_tag.set_requested", RunTagSetRequested, Control, Request;
     RUN_TAG_SET = "headwater.run_tag.set", RunTagSet, Control, Fact;
     RUN_FINISH_REQUESTED = "headwater.run.finish_requested", RunFinishRequested, Control, Request;

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::{Event, Header, NewRecord, Reason, Schemas, decode, decode_batch, decode_structured};
+use crate::{
+    DeclaredType, Event, Header, NewRecord, Reason, Schemas, decode, decode_batch,
+    decode_structured,
+};
 
 fn header(name: &str, value: &str) -> Header {
     Header { name: name.to_owned(), value: Bytes::copy_from_slice(value.as_bytes()) }
@@ -89,7 +92,9 @@ fn three_violations_are_told_at_once() {
         "type": "object", "required": ["a", "b"], "additionalProperties": false,
         "properties": {"a": {"type": "integer"}, "b": {"type": "number"}, "c": {"maxLength": 1}},
     });
-    let schemas = Schemas::built_in().unwrap().with_declared([("app.thing", 1, &schema)]).unwrap();
+    let (schemas, upcasts) = ([(1, schema)].into(), [].into());
+    let declared = DeclaredType { name: "app.thing", schemas: &schemas, upcasts: &upcasts };
+    let schemas = Schemas::built_in().unwrap().with_declared([declared]).unwrap();
     let mut event = Event::new("1", "s", "app.thing", "s", json!({"a": "x", "c": "long"}));
     let refusal = schemas.check(&event).unwrap_err();
     assert_eq!(refusal.reason, Reason::SchemaViolation);

@@ -2,7 +2,8 @@
 //!
 //! **Invariants.** Pure: no clock, randomness, environment, files or network. Bytes become an
 //! [`Event`] in one place ([`decode`]) and a [`Refusal`] says in one shape why they did not. Equal
-//! events have equal [`Event::content_hash`]es, however they were spelled.
+//! events have equal [`Event::content_hash`]es, however they were spelled. Payloads are read in the
+//! newest version of their type ([`upcast`]); on the log they stay as they were written.
 //!
 //! Not here: what follows from an event (`headwater-fold`), where it is kept (`headwater-log`).
 //! Start reading at [`Event`], then [`catalog`].
@@ -22,6 +23,7 @@ mod record;
 mod schema;
 mod signature;
 mod time;
+pub mod upcast;
 
 pub use canonical::{canonical_json, canonical_text};
 pub use decode::{BATCH, STRUCTURED, decode, decode_batch, decode_binary, decode_structured};
@@ -31,7 +33,7 @@ pub use partition::{NotAPartition, Offset, PartitionId};
 pub use placement::partition_for;
 pub use problem::{Reason, Refusal, Violation};
 pub use record::{Header, NewRecord, Record};
-pub use schema::{BadSchema, Schemas};
+pub use schema::{BadSchema, DeclaredType, Schemas};
 pub use signature::{EPOCH_HEADER, SIGNATURE_HEADER, Signer, Verifier};
 pub use time::{NotATime, Timestamp};
 

@@ -17,3 +17,6 @@ pub const NESTING_MAX: usize = 64;
 
 /// How many events one batch request may carry.
 pub const BATCH_EVENTS_MAX: usize = 100_000;
+
+/// How deep a payload may nest once it was upcast: as deep as the reader of JSON goes.
+pub const PAYLOAD_DEPTH_MAX: usize = 128;

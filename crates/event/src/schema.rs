@@ -7,15 +7,17 @@ use serde_json::Value;
 
 use crate::{
     Event, Reason, Refusal, Violation,
-    catalog::{BUILT_IN, BuiltIn, built_in},
+    catalog::{BUILT_IN, built_in},
     limits::VIOLATIONS_MAX,
+    upcast::{self, Chain, Step},
 };
 
 /// The compiled schemas of every known type and version.
 #[derive(Clone)]
 pub struct Schemas {
-    built_in: Arc<BTreeMap<&'static str, Validator>>,
-    declared: BTreeMap<String, BTreeMap<u32, Arc<Validator>>>,
+    /// By type, in the order of versions from 1.
+    built_in: Arc<BTreeMap<&'static str, Vec<Validator>>>,
+    declared: BTreeMap<String, Chain>,
 }
 
 impl fmt::Debug for Schemas {
@@ -33,15 +35,30 @@ pub struct BadSchema {
     message: String,
 }
 
+/// An app's own type: its schemas, and the steps that lead to each version.
+#[derive(Debug, Clone, Copy)]
+pub struct DeclaredType<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The JSON Schema of each version.
+    pub schemas: &'a BTreeMap<u32, Value>,
+    /// The steps that make a payload of the version before one of this version.
+    pub upcasts: &'a BTreeMap<u32, Vec<Step>>,
+}
+
 impl Schemas {
     /// The built-in types alone.
     pub fn built_in() -> Result<Self, BadSchema> {
-        let mut compiled = BTreeMap::new();
-        for BuiltIn { name, schema, .. } in BUILT_IN {
-            let bad =
-                |message: String| BadSchema { event_type: (*name).to_owned(), version: 1, message };
-            let schema: Value = serde_json::from_str(schema).map_err(|e| bad(e.to_string()))?;
-            compiled.insert(*name, compile(&schema).map_err(bad)?);
+        let mut compiled: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for built_in in BUILT_IN {
+            for (version, text) in (1..).zip(built_in.versions) {
+                let bad =
+                    |message| BadSchema { event_type: built_in.name.to_owned(), version, message };
+                let schema: Value =
+                    serde_json::from_str(text.schema).map_err(|error| bad(error.to_string()))?;
+                let validator = compile(&schema).map_err(bad)?;
+                compiled.entry(built_in.name).or_default().push(validator);
+            }
         }
         Ok(Self { built_in: Arc::new(compiled), declared: BTreeMap::new() })
     }
@@ -49,51 +66,61 @@ impl Schemas {
     /// The built-in types and these declared ones, instead of those declared before.
     pub fn with_declared<'a>(
         &self,
-        declared: impl IntoIterator<Item = (&'a str, u32, &'a Value)>,
+        declared: impl IntoIterator<Item = DeclaredType<'a>>,
     ) -> Result<Self, BadSchema> {
-        let mut all: BTreeMap<String, BTreeMap<u32, Arc<Validator>>> = BTreeMap::new();
-        for (event_type, version, schema) in declared {
-            let validator = compile(schema).map_err(|message| BadSchema {
-                event_type: event_type.to_owned(),
-                version,
-                message,
-            })?;
-            all.entry(event_type.to_owned()).or_default().insert(version, Arc::new(validator));
+        let mut all = BTreeMap::new();
+        for DeclaredType { name, schemas, upcasts } in declared {
+            let mut versions = BTreeMap::new();
+            for (version, schema) in schemas {
+                let validator = compile(schema).map_err(|message| BadSchema {
+                    event_type: name.to_owned(),
+                    version: *version,
+                    message,
+                })?;
+                versions.insert(*version, validator);
+            }
+            all.insert(name.to_owned(), Chain::new(versions, upcasts.clone()));
         }
         Ok(Self { built_in: Arc::clone(&self.built_in), declared: all })
     }
 
-    /// Checks that the event's type is known and that its payload fits the schema; all violations
-    /// are told at once.
+    /// The versions of a declared type.
+    pub fn chain(&self, event_type: &str) -> Option<&Chain> {
+        self.declared.get(event_type)
+    }
+
+    /// Checks that the event's type is known, that its payload fits the schema of its version, and
+    /// that readers of the newest version can read it; all violations are told at once.
     pub fn check(&self, event: &Event) -> Result<(), Refusal> {
+        self.admit(event).map(|_| ())
+    }
+
+    /// Checks the event, and gives it as the newest version of its type tells it; `None` if it is of
+    /// that version already.
+    pub fn admit(&self, event: &Event) -> Result<Option<Event>, Refusal> {
+        self.check_version(event)?;
+        match self.declared.get(&event.event_type) {
+            Some(chain) => chain.upcast(event),
+            None => upcast::newest_built_in(event),
+        }
+    }
+
+    /// Checks the event by the schema of its own version alone.
+    pub fn check_version(&self, event: &Event) -> Result<(), Refusal> {
         let validator = self.validator(event)?;
         if validator.is_valid(&event.data) {
             return Ok(());
         }
-        let violations: Vec<Violation> = validator
-            .iter_errors(&event.data)
-            .take(VIOLATIONS_MAX)
-            .map(|error| Violation {
-                pointer: error.instance_path().to_string(),
-                message: error.to_string(),
-            })
-            .collect();
+        let violations = violations_of(validator, &event.data);
         let places = violations.len();
+        let told: Vec<String> = violations.iter().map(ToString::to_string).collect();
         Err(Refusal {
             reason: Reason::SchemaViolation,
             detail: format!(
                 "the payload violates the schema of {} in {places} place{}: {}",
                 event.event_type,
                 if places == 1 { "" } else { "s" },
-                violations
-                    .iter()
-                    .map(|v| format!(
-                        "{}: {}",
-                        if v.pointer.is_empty() { "/" } else { &v.pointer },
-                        v.message
-                    ))
-                    .collect::<Vec<_>>()
-                    .join("; ")
+                told.join("; ")
             ),
             violations,
         })
@@ -109,20 +136,34 @@ impl Schemas {
                 ),
             )
         })?;
-        let unknown_version = || {
+        let found = if built_in(&event.event_type).is_some() {
+            let index = usize::try_from(version).ok().and_then(|version| version.checked_sub(1));
+            let versions = self.built_in.get(&*event.event_type);
+            versions.zip(index).and_then(|(versions, index)| versions.get(index))
+        } else {
+            let Some(chain) = self.declared.get(&event.event_type) else {
+                let detail = format!("no event type {:?} is declared", event.event_type);
+                return Err(Refusal::new(Reason::UnknownType, detail));
+            };
+            chain.validator(version)
+        };
+        found.ok_or_else(|| {
             let detail = format!("{} has no schema v{version}", event.event_type);
             Refusal::new(Reason::UnknownSchemaVersion, detail)
-        };
-        if built_in(&event.event_type).is_some() {
-            let validator = self.built_in.get(&*event.event_type).filter(|_| version == 1);
-            return validator.ok_or_else(unknown_version);
-        }
-        let Some(versions) = self.declared.get(&event.event_type) else {
-            let detail = format!("no event type {:?} is declared", event.event_type);
-            return Err(Refusal::new(Reason::UnknownType, detail));
-        };
-        versions.get(&version).map(AsRef::as_ref).ok_or_else(unknown_version)
+        })
     }
+}
+
+/// What a schema finds wrong with a payload, as much as helps.
+pub(crate) fn violations_of(validator: &Validator, data: &Value) -> Vec<Violation> {
+    validator
+        .iter_errors(data)
+        .take(VIOLATIONS_MAX)
+        .map(|error| Violation {
+            pointer: error.instance_path().to_string(),
+            message: error.to_string(),
+        })
+        .collect()
 }
 
 fn compile(schema: &Value) -> Result<Validator, String> {

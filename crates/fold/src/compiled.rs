@@ -1,7 +1,7 @@
 //! A topology made ready to fold by: schemas compiled, views with their tables.
 
-use headwater_event::{BadSchema, Schemas};
-use headwater_topology::{FeatureView, JoinKey, Topology};
+use headwater_event::{BadSchema, DeclaredType, Schemas, upcast::Chain};
+use headwater_topology::{FeatureView, JoinKey, Topology, ViewSource};
 
 use crate::{FeatureColumns, Table};
 
@@ -14,6 +14,9 @@ pub struct CompiledView {
     pub join_keys: Vec<JoinKey>,
     /// Its table.
     pub table: Table,
+    /// How events of its source become what the declaration reads: a history that is folded later
+    /// is read as today's events are.
+    pub(crate) chain: Chain,
     pub(crate) no_columns: FeatureColumns,
 }
 
@@ -31,11 +34,10 @@ pub struct Compiled {
 impl Compiled {
     /// Compiles a topology; fails if one of its schemas is no JSON Schema.
     pub fn new(built_in: &Schemas, topology: Topology) -> Result<Self, BadSchema> {
-        let schemas = built_in.with_declared(topology.event_types.iter().flat_map(
-            |(name, event_type)| {
-                event_type.schemas.iter().map(move |(version, schema)| (&**name, *version, schema))
-            },
-        ))?;
+        let schemas =
+            built_in.with_declared(topology.event_types.iter().map(|(name, event_type)| {
+                DeclaredType { name, schemas: &event_type.schemas, upcasts: &event_type.upcasts }
+            }))?;
         let views = topology
             .feature_views
             .iter()
@@ -47,6 +49,11 @@ impl Compiled {
                     .map(|entity| entity.join_keys.clone())
                     .unwrap_or_default(),
                 table: Table::of_feature_view(name, view, &topology),
+                chain: match &view.source {
+                    ViewSource::Events { event_type, .. } => schemas.chain(event_type).cloned(),
+                    ViewSource::Written => None,
+                }
+                .unwrap_or_default(),
                 no_columns: FeatureColumns::default(),
             })
             .collect();

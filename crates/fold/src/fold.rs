@@ -22,8 +22,10 @@ pub struct Derived {
 /// The fold of one event: read through it, push changes into it.
 #[derive(Debug)]
 pub struct Fold<'a, R> {
-    /// The event.
+    /// The event, its payload in the newest version of its type.
     pub event: &'a Event,
+    /// The event as it is on the log.
+    pub(crate) written: &'a Event,
     /// The event's time, or the log's where it has none.
     pub event_time: Timestamp,
     /// The offset of its record: for keys of tables keyed by position.
@@ -53,7 +55,12 @@ impl<'a, R: StoredRows> Fold<'a, R> {
         head: &'a Head,
         rows: &'a Batch<'a, R>,
     ) -> Self {
-        Self { event, event_time, offset, head, rows, delta: Delta::default() }
+        Self { event, written: event, event_time, offset, head, rows, delta: Delta::default() }
+    }
+
+    /// The same fold of an event that was written as `written`.
+    pub(crate) fn written_as(self, written: &'a Event) -> Self {
+        Self { written, ..self }
     }
 
     pub(crate) fn finish(self) -> Delta {
@@ -140,13 +147,13 @@ impl<'a, R: StoredRows> Fold<'a, R> {
     ) {
         let mut event = Event::new("", "", event_type, self.event.subject.clone(), data);
         event.project = self.event.project.clone();
-        self.delta.derived.push(Derived { to, event });
+        self.delta.derived.push(Derived { to, event: event.in_newest_schema() });
     }
 
     /// Tells in a dead letter that a view could not take the event.
     pub(crate) fn view_mismatch(&mut self, view: &str, what: &str) {
         let refusal = Refusal::new(Reason::ViewMismatch, format!("view {view}: {what}"));
-        let letter = DeadLetter::of_event(self.event, &refusal);
+        let letter = DeadLetter::of_event(self.written, &refusal);
         self.put(&letter);
         self.delta.mismatches.push(refusal);
     }
@@ -167,5 +174,5 @@ pub(crate) fn rejection_fact(event: &Event, refusal: &Refusal) -> Derived {
     let data = serde_json::to_value(payload).unwrap_or_default();
     let mut fact = Event::new("", "", names::REQUEST_REJECTED, event.subject.clone(), data);
     fact.project = event.project.clone();
-    Derived { to: headwater_event::PartitionId::Control, event: fact }
+    Derived { to: headwater_event::PartitionId::Control, event: fact.in_newest_schema() }
 }

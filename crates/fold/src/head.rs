@@ -5,9 +5,17 @@ use std::collections::BTreeMap;
 use headwater_event::{Offset, Outlet, PartitionId, Timestamp, payload::ClockMode};
 use serde::{Deserialize, Serialize};
 
+use crate::{PartitionError, RULES_KNOWN};
+
+/// The number of the head's stored form: raised when an older program would misread it.
+pub const HEAD_FORMAT: u32 = 1;
+
 /// What a partition knows besides its rows.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Head {
+    /// The number of this form; in a store that does not tell it yet, it is the first.
+    #[serde(default)]
+    pub format: u32,
     /// The log, once its first record was folded.
     pub log: Option<LogIdentity>,
     /// The log's clock.
@@ -39,6 +47,35 @@ pub struct Head {
     /// The digest of each table's version, by version in hex.
     #[serde(default)]
     pub digests: BTreeMap<String, Digest>,
+}
+
+impl Head {
+    /// A partition's that has folded nothing.
+    pub(crate) fn empty() -> Self {
+        Self { format: HEAD_FORMAT, ..Self::default() }
+    }
+
+    /// Reads the stored form, if this program knows it.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, PartitionError> {
+        /// What must be known before the rest can be read.
+        #[derive(Deserialize)]
+        struct Form {
+            #[serde(default)]
+            format: u32,
+            #[serde(default)]
+            rules: u32,
+        }
+        let damaged = |error| PartitionError::Json("head", error);
+        let form: Form = serde_json::from_slice(bytes).map_err(damaged)?;
+        if form.format > HEAD_FORMAT {
+            return Err(PartitionError::NewerHead { format: form.format, known: HEAD_FORMAT });
+        }
+        if form.rules > RULES_KNOWN {
+            return Err(PartitionError::NewerRules { asked: form.rules, known: RULES_KNOWN });
+        }
+        let head: Self = serde_json::from_slice(bytes).map_err(damaged)?;
+        Ok(Self { format: HEAD_FORMAT, ..head })
+    }
 }
 
 /// Which log this is.

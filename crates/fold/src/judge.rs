@@ -10,6 +10,7 @@ use headwater_event::{
     catalog::{self, Home, Role, names},
     decode, partition_for, payload,
 };
+use headwater_topology::ViewSource;
 
 use crate::{
     CompiledView, Delta, FOLD_REVISION, Fold, FoldError, Outcome, PartitionError, PartitionFold,
@@ -54,9 +55,10 @@ impl PartitionFold {
         {
             return Ok(Verdict::DroppedRepeat);
         }
-        if let Err(refusal) = self.compiled_check(&event) {
-            return dead(&event, refusal);
-        }
+        let newer = match self.admit(&event) {
+            Ok(newer) => newer,
+            Err(refusal) => return dead(&event, refusal),
+        };
         let role = catalog::built_in(&event.event_type).map_or(Role::Observation, |b| b.role);
         if matches!(role, Role::System | Role::Fact) {
             return Ok(Verdict::System(Box::new(event)));
@@ -77,7 +79,7 @@ impl PartitionFold {
             );
             return Ok(Verdict::Refused(Box::new(event), Refusal::new(Reason::IdReused, detail)));
         }
-        self.fold_one(batch, record, event)
+        self.fold_one(batch, record, event, newer)
     }
 
     /// Whether the record was signed by this log's writer; a refusal if it should have been.
@@ -86,8 +88,7 @@ impl PartitionFold {
         let home = built_in.map_or(Home::Data, |built_in| built_in.home);
         if event.event_type == names::LOG_OPENED && self.position_is_first() {
             // The first record names the key that it is signed with itself.
-            let opened: Option<payload::LogOpened> =
-                serde_json::from_value(event.data.clone()).ok();
+            let opened: Option<payload::LogOpened> = event.payload().ok();
             let verifier =
                 opened.and_then(|opened| Verifier::new(&opened.verifying_key, opened.log_id));
             let verifier = verifier.ok_or_else(|| forged("headwater.log.opened without a key"))?;
@@ -137,11 +138,21 @@ impl PartitionFold {
         self.head.log.is_none()
     }
 
-    fn compiled_check(&self, event: &Event) -> Result<(), Refusal> {
+    /// Checks the event by what holds here, and gives it as its readers see it if that is another.
+    fn admit(&self, event: &Event) -> Result<Option<Event>, Refusal> {
         if let Some(time) = event.time {
             time_range::check(time)?;
         }
-        self.compiled.schemas.check(event)
+        let newer = self.compiled.schemas.admit(event)?;
+        // Views whose history is folded late read it by what was declared with them.
+        let reads = |view: &&CompiledView| {
+            matches!(&view.declared.source, ViewSource::Events { event_type, .. }
+                if *event_type == event.event_type)
+        };
+        match self.backfill.iter().find(reads) {
+            Some(view) => view.chain.upcast(event),
+            None => Ok(newer),
+        }
     }
 
     fn seen<R: StoredRows>(
@@ -161,9 +172,12 @@ impl PartitionFold {
         batch: &Batch<'_, R>,
         record: &Record,
         event: Event,
+        newer: Option<Event>,
     ) -> Result<Verdict, PartitionError> {
         let event_time = event.time.unwrap_or_else(|| self.now());
-        let mut fold = Fold::new(&event, event_time, record.offset, &self.head, batch);
+        let read = newer.as_ref().unwrap_or(&event);
+        let mut fold =
+            Fold::new(read, event_time, record.offset, &self.head, batch).written_as(&event);
         let folded = std::panic::catch_unwind(AssertUnwindSafe(|| self.family(&mut fold)));
         match folded {
             Ok(Ok(())) => {
@@ -189,7 +203,7 @@ impl PartitionFold {
     fn family<R: StoredRows>(&self, fold: &mut Fold<'_, R>) -> Result<(), FoldError> {
         let handled = match self.id {
             PartitionId::Control => {
-                system::fold_request(fold, &self.built_in)?
+                system::fold_request(fold, &self.built_in, &self.compiled)?
                     || family::tracking::fold(fold)?
                     || family::registry::fold(fold)?
                     || family::serving::fold(fold)?

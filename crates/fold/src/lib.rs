@@ -14,6 +14,7 @@ mod batch;
 pub mod codec;
 mod compiled;
 mod digest;
+mod evolution;
 pub mod family;
 mod feature;
 mod fold;
@@ -22,6 +23,7 @@ mod judge;
 mod outcome;
 mod partition;
 mod rows;
+mod rules;
 mod system;
 mod table;
 mod time_range;
@@ -33,10 +35,11 @@ pub use compiled::{Compiled, CompiledView};
 pub use digest::{Position, row_hash};
 pub use feature::{DoesNotFit, ExactSum, FeatureColumns, ShowError, Slot};
 pub use fold::{Delta, Derived, Fold};
-pub use head::{Clock, Counts, Digest, Head, LogIdentity, Tally};
+pub use head::{Clock, Counts, Digest, HEAD_FORMAT, Head, LogIdentity, Tally};
 pub use outcome::Outcome;
 pub use partition::{Commit, FACT_SOURCE, PartitionError, PartitionFold, Stored};
 pub use rows::{FoldError, ReadFailed, StoredRows, TableRow};
+pub use rules::RULES_KNOWN;
 pub use table::{Column, KeyedBy, Provenance, Row, RowKey, Shown, StoredRow, Table, column_type};
 pub use time_range::check as check_event_time;
 pub use value::{Cell, ColumnType, Json, Value};
@@ -44,9 +47,6 @@ pub use value::{Cell, ColumnType, Json, Value};
 /// The revision of the derivations' code (feature views, built-in tables): raised with every change
 /// that would write other rows for the same events. Part of every table's version.
 pub const FOLD_REVISION: u32 = 1;
-
-/// The newest rules of control's decisions that this program knows; older ones stay in the code.
-pub const RULES_KNOWN: u32 = 1;
 
 /// For how many days of the log's clock a repeat of a data event is known, unless declared otherwise.
 pub const DEDUP_HORIZON_DAYS: u32 = 30;

@@ -76,6 +76,17 @@ pub enum PartitionError {
     /// A schema that was accepted once does not compile now.
     #[error(transparent)]
     Schema(#[from] BadSchema),
+    /// The store was written by a newer program.
+    #[error(
+        "the store's head is of format {format}, this program knows up to {known}; use the headwater \
+         that wrote it, or fold the store anew from the log"
+    )]
+    NewerHead {
+        /// The head's format.
+        format: u32,
+        /// The newest format that this program knows.
+        known: u32,
+    },
     /// The log was written by a newer program.
     #[error(
         "the log asks for rules {asked}, this program knows up to {known}; use a newer headwater"
@@ -102,10 +113,8 @@ impl PartitionFold {
     pub fn restore(id: PartitionId, stored: &Stored) -> Result<Self, PartitionError> {
         let built_in = Schemas::built_in()?;
         let head: Head = match &stored.head {
-            None => Head::default(),
-            Some(bytes) => {
-                serde_json::from_slice(bytes).map_err(|e| PartitionError::Json("head", e))?
-            }
+            None => Head::empty(),
+            Some(bytes) => Head::from_bytes(bytes)?,
         };
         let topology: Topology = match &stored.topology {
             None => Topology::default(),

@@ -13,8 +13,9 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Clock, Compiled, Fold, FoldError, Head, Json, LogIdentity, PartitionError, RULES_KNOWN,
-    StoredRows, Value,
+    StoredRows, Value, evolution,
     family::{features::FeatureViewRow, log::AppliedTopology},
+    rules::Rules,
     time_range,
 };
 
@@ -22,10 +23,11 @@ use crate::{
 pub(crate) fn fold_request<R: StoredRows>(
     fold: &mut Fold<'_, R>,
     built_in: &Schemas,
+    held: &Compiled,
 ) -> Result<bool, FoldError> {
     match fold.event.event_type.as_str() {
         names::CLOCK_TICK_REQUESTED => tick(fold)?,
-        names::TOPOLOGY_APPLY_REQUESTED => apply_topology(fold, built_in)?,
+        names::TOPOLOGY_APPLY_REQUESTED => apply_topology(fold, built_in, held)?,
         _ => return Ok(false),
     }
     Ok(true)
@@ -56,6 +58,7 @@ fn tick<R: StoredRows>(fold: &mut Fold<'_, R>) -> Result<(), FoldError> {
 fn apply_topology<R: StoredRows>(
     fold: &mut Fold<'_, R>,
     built_in: &Schemas,
+    held: &Compiled,
 ) -> Result<(), FoldError> {
     let request: TopologyApplyRequested = fold.payload()?;
     let topology: Topology = match serde_json::from_value(request.topology) {
@@ -70,6 +73,9 @@ fn apply_topology<R: StoredRows>(
         Ok(compiled) => compiled,
         Err(error) => return fold.refuse(Reason::Invalid, error.to_string()),
     };
+    if Rules::of(fold.head).judge_evolution() {
+        evolution::judge(&held.topology, &topology)?;
+    }
     for (name, before) in declared_before(fold)? {
         if compiled.view(&name).is_none() {
             fold.put(&FeatureViewRow { active: false, ..before });
@@ -205,5 +211,5 @@ pub(crate) fn apply(
 }
 
 fn payload<T: DeserializeOwned>(event: &Event) -> Option<T> {
-    T::deserialize(&event.data).ok()
+    event.payload().ok()
 }

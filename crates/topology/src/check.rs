@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     entities::{EntityDeclared, read_entity},
     event_types::{EventTypeDeclared, read_event_type},
+    evolution::{Breaking, compatible, unreadable_versions},
     feature_views::{ViewDeclared, read_view},
     fields::{Fields, Given},
     limits::{ENTITIES_MAX, EVENT_TYPES_MAX, FEATURE_VIEWS_MAX, TOPOLOGY_BYTES_MAX},
@@ -12,7 +13,7 @@ use crate::{
     model::{EventType, FeatureView, Topology},
     paths::{default_schema_folder, schema_folder},
     problem::{Problem, Problems},
-    schemas::read_schemas,
+    schemas::{place_in, read_schemas},
     source::{At, SourceFile},
     yaml,
 };
@@ -181,19 +182,74 @@ fn link_event_type(
     files: &[&SourceFile],
     problems: &mut Problems,
 ) -> Option<EventType> {
-    let (folder, asked_at) = match &declared.schema {
-        Given::Absent => (default_schema_folder(&declared.name), declared.at),
-        Given::Refused => return None,
+    let (folder, asked_at) = folder_of(declared, problems)?;
+    let schemas = read_schemas(&folder, asked_at, files, problems)?;
+    let mut upcasts = BTreeMap::new();
+    for (version, (steps, at)) in &declared.upcasts {
+        if schemas.contains_key(version) {
+            upcasts.insert(*version, steps.clone());
+            continue;
+        }
+        let message = format!("steps lead to v{version}, which has no schema");
+        problems.add(*at, message, format!("write {folder}/v{version}.json, or leave them out"));
+    }
+    let event_type = EventType { description: declared.description.clone(), schemas, upcasts };
+    for breaking in unreadable_versions(&declared.name, &event_type) {
+        tell(&breaking, &folder, files, problems);
+    }
+    Some(event_type)
+}
+
+/// Where the schemas of a type lie, and where it is said.
+fn folder_of<'a>(
+    declared: &EventTypeDeclared<'a>,
+    problems: &mut Problems,
+) -> Option<(String, At<'a>)> {
+    match &declared.schema {
+        Given::Absent => Some((default_schema_folder(&declared.name), declared.at)),
+        Given::Refused => None,
         Given::Value(target, at) => match schema_folder(declared.at.file, target) {
-            Ok(folder) => (folder, *at),
+            Ok(folder) => Some((folder, *at)),
             Err(complaint) => {
                 problems.complain(*at, complaint);
-                return None;
+                None
             }
         },
+    }
+}
+
+fn tell(breaking: &Breaking, folder: &str, files: &[&SourceFile], problems: &mut Problems) {
+    let path = format!("{folder}/v{}.json", breaking.version);
+    let at = match files.iter().find(|file| file.path == path) {
+        Some(file) => place_in(file, &breaking.pointer),
+        // The version is gone.
+        None => At::start_of(&path),
     };
-    let schemas = read_schemas(&folder, asked_at, files, problems)?;
-    Some(EventType { description: declared.description.clone(), schemas })
+    problems.add(at, breaking.message.clone(), breaking.help.clone());
+}
+
+/// The folder in which the schemas of each declared event type lie.
+pub fn schema_folders(files: &[SourceFile]) -> BTreeMap<String, String> {
+    let mut unheard = Problems::default();
+    let sorted: Vec<&SourceFile> = files.iter().collect();
+    let declared = Declared::read(&sorted, &mut unheard);
+    let folders = declared.event_types.iter().filter_map(|declared| {
+        Some((declared.name.clone(), folder_of(declared, &mut Problems::default())?.0))
+    });
+    folders.collect()
+}
+
+/// What a topology that was read from `files` breaks of the one that holds: by file and line.
+pub fn check_against(files: &[SourceFile], new: &Topology, holds: &Topology) -> Vec<Problem> {
+    let folders = schema_folders(files);
+    let sorted: Vec<&SourceFile> = files.iter().collect();
+    let mut problems = Problems::default();
+    for breaking in compatible(holds, new) {
+        let folder = folders.get(&breaking.event_type).cloned();
+        let folder = folder.unwrap_or_else(|| default_schema_folder(&breaking.event_type));
+        tell(&breaking, &folder, &sorted, &mut problems);
+    }
+    problems.into_sorted()
 }
 
 fn check_size(topology: &Topology, files: &[&SourceFile], problems: &mut Problems) {

@@ -1,14 +1,19 @@
 //! Reads the section `event_types`.
 
+use std::collections::BTreeMap;
+
+use headwater_event::upcast::Step;
+
 use crate::{
     fields::{Fields, Given},
     names::check_event_type,
     problem::Problems,
     source::At,
+    steps::read_upcasts,
     yaml::Entry,
 };
 
-const KEYS: [&str; 2] = ["description", "schema"];
+const KEYS: [&str; 3] = ["description", "schema", "upcasts"];
 
 /// An event type as it is declared.
 #[derive(Debug)]
@@ -21,6 +26,8 @@ pub(crate) struct EventTypeDeclared<'a> {
     pub(crate) description: String,
     /// The path of its first schema, relative to the file.
     pub(crate) schema: Given<'a, String>,
+    /// The steps that lead to a version, and where the version is named.
+    pub(crate) upcasts: BTreeMap<u32, (Vec<Step>, At<'a>)>,
 }
 
 /// Reads one entry of the section.
@@ -39,6 +46,7 @@ pub(crate) fn read_event_type<'a>(
             at: entry.at,
             description: String::new(),
             schema: Given::Refused,
+            upcasts: BTreeMap::new(),
         };
     };
     let help = "say in a sentence what such an event tells";
@@ -47,5 +55,6 @@ pub(crate) fn read_event_type<'a>(
         at: entry.at,
         description: fields.needed_text("description", help, problems).ok().unwrap_or_default(),
         schema: fields.text("schema", problems),
+        upcasts: read_upcasts(&fields, problems),
     }
 }

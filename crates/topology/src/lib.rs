@@ -8,13 +8,14 @@
 //! validating payloads (`headwater-event`).
 //! Start reading at [`check`]: `yaml` reads a text into a tree with places, `event_types`,
 //! `entities` and `feature_views` read declarations from trees, and `link` checks what they say of
-//! each other.
+//! each other; `evolution` compares a topology with the one that held before.
 
 mod check;
 mod complaint;
 mod duration;
 mod entities;
 mod event_types;
+mod evolution;
 mod feature_views;
 mod features;
 mod fields;
@@ -29,10 +30,12 @@ mod pointers;
 mod problem;
 mod schemas;
 mod source;
+mod steps;
 mod value_types;
 mod yaml;
 
-pub use check::check;
+pub use check::{check, check_against, schema_folders};
+pub use evolution::{Breaking, compatible, unreadable};
 pub use model::{
     Aggregate, DerivedFeature, Entity, EventType, Feature, FeatureView, JoinKey, KeyType, Topology,
     ValueAt, ValueType, ViewSource, Window,

@@ -33,6 +33,12 @@ pub(crate) const DURATION_MS_MAX: i64 = 36_525 * 86_400_000;
 /// Digits of a decimal: what 128 bits hold.
 pub(crate) const DECIMAL_PRECISION_MAX: u8 = 38;
 
+/// Steps that lead to one version of a schema.
+pub(crate) const STEPS_MAX: usize = 100;
+
+/// Places of two schemas that are compared: choices of choices multiply.
+pub(crate) const COMPARISONS_MAX: usize = 20_000;
+
 /// `$ref` after `$ref`: a longer chain is a circle.
 pub(crate) const SCHEMA_REFS_MAX: usize = 32;
 

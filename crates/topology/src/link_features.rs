@@ -33,48 +33,35 @@ pub(crate) enum Payload<'t> {
 enum Seen {
     /// Whether it can be of a type could not be told.
     Open,
-    /// All versions that have it agree on a plain type.
+    /// It is of a plain type.
     Plain(ValueType),
 }
 
 impl Payload<'_> {
-    /// Looks a place up; `wanted` is the type that was declared.
+    /// Looks a place up in the newest version, which is what views see; `wanted` is the type that was
+    /// declared.
     fn see(self, pointer: &str, wanted: Option<ValueType>) -> Result<Seen, Complaint> {
         let Self::Schemas { event_type, versions } = self else { return Ok(Seen::Open) };
-        let mut absent = None;
-        let mut types = Vec::new();
-        for (version, schema) in versions {
-            let kinds = match look_up(schema, pointer) {
-                Told::Absent(why) => {
-                    absent = Some((version, why));
-                    continue;
-                }
-                Told::Unknown => {
-                    types.push(None);
-                    continue;
-                }
-                Told::Kinds(kinds) => kinds,
-            };
-            if let Some(wanted) = wanted.filter(|wanted| !kinds.can_be(*wanted)) {
-                let wanted = value_type_text(wanted);
-                let message = format!(
-                    "`{pointer}` is {} in v{version} of {event_type}, and cannot be {wanted}",
-                    kinds.words()
-                );
-                return Err(Complaint::new(message, "correct the type, the pointer or the schema"));
+        let Some((version, schema)) = versions.last_key_value() else { return Ok(Seen::Open) };
+        let kinds = match look_up(schema, pointer) {
+            Told::Absent(why) => {
+                return Err(Complaint::new(
+                    format!("`{pointer}` is nowhere in {event_type}: in v{version}, {why}"),
+                    "correct the pointer, or add the property to the schema",
+                ));
             }
-            types.push(kinds.plain_type());
+            Told::Unknown => return Ok(Seen::Open),
+            Told::Kinds(kinds) => kinds,
+        };
+        if let Some(wanted) = wanted.filter(|wanted| !kinds.can_be(*wanted)) {
+            let wanted = value_type_text(wanted);
+            let message = format!(
+                "`{pointer}` is {} in v{version} of {event_type}, and cannot be {wanted}",
+                kinds.words()
+            );
+            return Err(Complaint::new(message, "correct the type, the pointer or the schema"));
         }
-        match (absent, types.split_first()) {
-            (Some((version, why)), None) => Err(Complaint::new(
-                format!("`{pointer}` is nowhere in {event_type}: in v{version}, {why}"),
-                "correct the pointer, or add the property to the schema",
-            )),
-            (_, Some((Some(first), rest))) if rest.iter().all(|other| other == &Some(*first)) => {
-                Ok(Seen::Plain(*first))
-            }
-            _ => Ok(Seen::Open),
-        }
+        Ok(kinds.plain_type().map_or(Seen::Open, Seen::Plain))
     }
 
     /// Whether a join key can be found at a place.
@@ -133,7 +120,8 @@ enum Wrong {
     Place(Complaint),
 }
 
-fn value_of(aggregate: &Aggregate) -> Option<&ValueAt> {
+/// The place that an aggregate reads.
+pub(crate) fn value_of(aggregate: &Aggregate) -> Option<&ValueAt> {
     match aggregate {
         Aggregate::CountAll | Aggregate::Written => None,
         Aggregate::Count(value)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use headwater_event::upcast::Step;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -25,6 +26,9 @@ pub struct EventType {
     pub description: String,
     /// The JSON Schema of the payload, by version.
     pub schemas: BTreeMap<u32, Value>,
+    /// What makes a payload of the version before one of this version, by version.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub upcasts: BTreeMap<u32, Vec<Step>>,
 }
 
 /// Something that features describe.

@@ -120,6 +120,11 @@ fn places(file: &SourceFile) -> Option<Node<'_>> {
     yaml::read(file, &mut Problems::default()).ok().flatten()
 }
 
+/// Where a pointer leads in a schema file, as near as it can be told.
+pub(crate) fn place_in<'a>(file: &'a SourceFile, pointer: &str) -> At<'a> {
+    locate(places(file).as_ref(), pointer).unwrap_or(At::start_of(&file.path))
+}
+
 fn locate<'a>(tree: Option<&Node<'a>>, pointer: &str) -> Option<At<'a>> {
     let mut node = tree?;
     for token in pointer.split('/').skip(1) {

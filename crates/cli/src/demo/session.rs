@@ -104,7 +104,7 @@ impl Session {
         let data = serde_json::to_value(data)?;
         let mut event = Event::new(id, "https://shop.example.com/demo", event_type, subject, data);
         event.time = Some(self.today.midnight());
-        Ok(event)
+        Ok(event.in_newest_schema())
     }
 }
 

@@ -5,8 +5,8 @@ use headwater_event::{
     Event,
     catalog::names,
     payload::{
-        Artifact, ExperimentCreateRequested, MetricLogged, ParamLogRequested, RunCreateRequested,
-        RunFinishRequested, RunStatus, RunTagSetRequested,
+        Artifact, ExperimentCreateRequested, Metric, MetricLogged, ParamLogRequested,
+        RunCreateRequested, RunFinishRequested, RunStatus, RunTagSetRequested,
     },
 };
 use headwater_learn::{Measures, Model, Settings, train};
@@ -138,16 +138,14 @@ fn events(session: &Session, run: &Trained) -> Result<Vec<Event>> {
         let param = ParamLogRequested { run_id: run_id.clone(), key: key.to_owned(), value };
         events.push(event(names::PARAM_LOG_REQUESTED, key, json!(param))?);
     }
-    for (key, value) in metrics(&run.validated) {
-        let metric = MetricLogged {
-            run_id: run_id.clone(),
-            key: key.to_owned(),
-            value: value.into(),
-            step: 0,
-            timestamp: None,
-        };
-        events.push(event(names::METRIC_LOGGED, key, json!(metric))?);
-    }
+    let measured = metrics(&run.validated).map(|(key, value)| Metric {
+        key: key.to_owned(),
+        value: value.into(),
+        step: 0,
+        measured_at: None,
+    });
+    let logged = MetricLogged { run_id: run_id.clone(), metrics: measured.into() };
+    events.push(event(names::METRIC_LOGGED, "metrics", json!(logged))?);
     let (key, value) = ("kind".to_owned(), "logistic regression".to_owned());
     let tag = RunTagSetRequested { run_id: run_id.clone(), key, value };
     events.push(event(names::RUN_TAG_SET_REQUESTED, "tag", json!(tag))?);

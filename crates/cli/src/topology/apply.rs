@@ -36,7 +36,8 @@ pub(crate) async fn apply(
             let data = json!({ "topology": topology });
             let id = Uuid::now_v7().to_string();
             let event =
-                Event::new(id, "headwater-cli", names::TOPOLOGY_APPLY_REQUESTED, "topology", data);
+                Event::new(id, "headwater-cli", names::TOPOLOGY_APPLY_REQUESTED, "topology", data)
+                    .in_newest_schema();
             let line = Line::of_event(event);
             match server.produce(std::slice::from_ref(&line), Ack::Folded).await?.pop() {
                 Some(Became::Accepted) => "applied",

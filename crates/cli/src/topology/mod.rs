@@ -3,6 +3,7 @@
 mod apply;
 mod derived;
 mod dir;
+mod held;
 mod samples;
 
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use headwater_fold::{Table, family::built_in_tables};
 use headwater_query::{Limits, Sql};
-use headwater_topology::{Problem, Topology, ViewSource};
+use headwater_topology::{Problem, SourceFile, Topology, ViewSource, check_against};
 use serde_json::json;
 
 use crate::{
@@ -35,12 +36,17 @@ pub(crate) enum TopologyCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "EXAMPLES:\n  \
     headwater topology check topology\n  \
-    headwater topology check my-app/topology --json\n\n\
+    headwater topology check my-app/topology --json\n  \
+    headwater topology check topology --data headwater-data\n\n\
     Reads DIR/*.yaml and the schemas beside DIR, schemas/<event type>/v1.json, v2.json and so on,\n\
-    with their samples v1.sample.json. Nothing is changed. Exit code 1: there are problems.")]
+    with their samples v1.sample.json. If a server or a data folder is named, or there is one where\n\
+    it would be by default, the topology that holds there is compared: a schema that was applied must\n\
+    go on taking what it took. Nothing is changed. Exit code 1: there are problems.")]
 pub(crate) struct CheckArgs {
     /// The folder of the topology
     dir: PathBuf,
+    #[command(flatten)]
+    target: TargetArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -67,9 +73,9 @@ pub(crate) struct ApplyArgs {
 /// Runs the command.
 pub(crate) async fn run(command: TopologyCommand) -> anyhow::Result<Exit> {
     match command {
-        TopologyCommand::Check(args) => check(&args),
-        TopologyCommand::Apply(args) => match load(&args.dir)? {
-            Ok(topology) => apply::apply(&topology, &args.target, args.json).await,
+        TopologyCommand::Check(args) => check(&args).await,
+        TopologyCommand::Apply(args) => match load_for(&args.dir, &args.target, true).await? {
+            Ok((topology, _)) => apply::apply(&topology, &args.target, args.json).await,
             Err(problems) => {
                 print_problems(&problems, args.json)?;
                 Ok(Exit::No)
@@ -80,14 +86,37 @@ pub(crate) async fn run(command: TopologyCommand) -> anyhow::Result<Exit> {
 
 /// Reads and checks the topology in a folder: every problem, those of SQL and samples too.
 pub(crate) fn load(dir: &Path) -> anyhow::Result<Result<Topology, Vec<Problem>>> {
+    check_files(&dir::read(dir)?)
+}
+
+/// The same, compared with the topology that holds where the command looks; and the hash of that.
+async fn load_for(
+    dir: &Path,
+    target: &TargetArgs,
+    may_be_new: bool,
+) -> anyhow::Result<Result<(Topology, Option<String>), Vec<Problem>>> {
     let files = dir::read(dir)?;
-    let topology = match headwater_topology::check(&files, &reserved) {
+    let topology = match check_files(&files)? {
+        Ok(topology) => topology,
+        Err(problems) => return Ok(Err(problems)),
+    };
+    let held = if may_be_new && target.is_new() { None } else { held::held(target).await? };
+    let problems =
+        held.as_ref().map(|held| check_against(&files, &topology, held)).unwrap_or_default();
+    Ok(match problems.is_empty() {
+        true => Ok((topology, held.map(|held| held.hash()))),
+        false => Err(problems),
+    })
+}
+
+fn check_files(files: &[SourceFile]) -> anyhow::Result<Result<Topology, Vec<Problem>>> {
+    let topology = match headwater_topology::check(files, &reserved) {
         Ok(topology) => topology,
         Err(problems) => return Ok(Err(problems)),
     };
     let sql = Sql::new(Limits::default())?;
-    let mut problems = derived::check(&topology, &files, &sql);
-    problems.extend(samples::check(&topology, &files)?);
+    let mut problems = derived::check(&topology, files, &sql);
+    problems.extend(samples::check(&topology, files)?);
     problems.sort();
     Ok(if problems.is_empty() { Ok(topology) } else { Err(problems) })
 }
@@ -100,15 +129,21 @@ fn reserved(name: &str) -> Option<String> {
     built_in_tables().into_iter().find(|table| table.name == name).map(Table::full_name)
 }
 
-fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
-    match load(&args.dir)? {
-        Ok(topology) => {
+async fn check(args: &CheckArgs) -> anyhow::Result<Exit> {
+    match load_for(&args.dir, &args.target, false).await? {
+        Ok((topology, compared_with)) => {
             if args.json {
-                output::json(
-                    &json!({ "ok": true, "hash": topology.hash(), "topology": topology }),
-                )?;
+                output::json(&json!({
+                    "ok": true,
+                    "hash": topology.hash(),
+                    "topology": topology,
+                    "compared_with": compared_with,
+                }))?;
             } else {
                 print_declared(&topology)?;
+                if let Some(held) = compared_with {
+                    eprintln!("takes all that topology {held} takes, which holds now");
+                }
             }
             Ok(Exit::Done)
         }

@@ -1,7 +1,8 @@
 //! The payloads of the built-in event types, one module a family.
 //!
-//! Each type's JSON Schema stands in `schemas/<type>/v1.json`; it is made from the type here by
-//! `cargo xtask schemas`, and a test holds the two equal.
+//! The JSON Schema of a type's newest version stands in `schemas/<type>/`; it is made from the type
+//! here by `cargo xtask schemas`, and a test holds the two equal. Older versions' schemas lie beside it,
+//! as they were; [`upcast`](crate::upcast) makes their payloads the newest.
 
 mod feature;
 mod registry;
@@ -23,7 +24,7 @@ pub use system::{
     TopologyApplied, TopologyApplyRequested, ViewActivated, WriterClaimed,
 };
 pub use tracking::{
-    Artifact, ExperimentCreateRequested, ExperimentCreated, MetricLogged, MetricValue,
-    ParamLogRequested, ParamLogged, RunCreateRequested, RunCreated, RunFinishRequested,
-    RunFinished, RunStatus, RunTagSet, RunTagSetRequested,
+    Artifact, ExperimentCreateRequested, ExperimentCreated, METRICS_MAX, Metric, MetricLogged,
+    MetricValue, ParamLogRequested, ParamLogged, RunCreateRequested, RunCreated,
+    RunFinishRequested, RunFinished, RunStatus, RunTagSet, RunTagSetRequested,
 };

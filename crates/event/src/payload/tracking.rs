@@ -78,6 +78,9 @@ pub struct ParamLogged {
     pub value: String,
 }
 
+/// How many values one event may log: as many as trackers send in one batch.
+pub const METRICS_MAX: usize = 1_000;
+
 /// `headwater.metric.logged`, subject: the run's id. An observation: it is never refused for its value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -85,6 +88,15 @@ pub struct MetricLogged {
     /// The run.
     #[schemars(length(min = 1, max = 64))]
     pub run_id: String,
+    /// What was measured, in the order in which it counts.
+    #[schemars(length(min = 1, max = METRICS_MAX))]
+    pub metrics: Vec<Metric>,
+}
+
+/// One value of one metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Metric {
     /// The metric's name.
     #[schemars(length(min = 1, max = 250))]
     pub key: String,
@@ -95,7 +107,7 @@ pub struct MetricLogged {
     pub step: i64,
     /// When the value was measured; the event's time if missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timestamp: Option<Timestamp>,
+    pub measured_at: Option<Timestamp>,
 }
 
 /// A number, or one of the texts `NaN`, `Infinity`, `-Infinity`, which JSON has no number for.

@@ -211,17 +211,24 @@ fn log_param<R: StoredRows>(fold: &mut Fold<'_, R>) -> Result<(), FoldError> {
 }
 
 fn log_metric<R: StoredRows>(fold: &mut Fold<'_, R>) -> Result<(), FoldError> {
-    let metric: payload::MetricLogged = fold.payload()?;
-    known(fold, &metric.run_id)?;
-    let point = MetricPoint {
-        run_id: metric.run_id.clone(),
-        key: metric.key.clone(),
-        value: metric.value.to_f64(),
-        step: metric.step,
-        timestamp: metric.timestamp.unwrap_or(fold.event_time),
-    };
-    fold.put(&point);
-    let key = [Value::Text(metric.run_id), Value::Text(metric.key)];
+    let logged: payload::MetricLogged = fold.payload()?;
+    known(fold, &logged.run_id)?;
+    for metric in logged.metrics {
+        let point = MetricPoint {
+            run_id: logged.run_id.clone(),
+            key: metric.key,
+            value: metric.value.to_f64(),
+            step: metric.step,
+            timestamp: metric.measured_at.unwrap_or(fold.event_time),
+        };
+        fold.put(&point);
+        keep_latest(fold, point)?;
+    }
+    Ok(())
+}
+
+fn keep_latest<R: StoredRows>(fold: &mut Fold<'_, R>, point: MetricPoint) -> Result<(), FoldError> {
+    let key = [Value::Text(point.run_id.clone()), Value::Text(point.key.clone())];
     let latest = fold.get::<LatestMetric>(&key)?;
     let later = latest.is_none_or(|latest| {
         let by_place = (point.step, point.timestamp).cmp(&(latest.step, latest.timestamp));

@@ -8,7 +8,10 @@ mod exact_sum;
 mod fold;
 mod typed;
 
-use headwater_topology::{FeatureView, KeyType, Topology, ValueAt, ViewSource, Window};
+use std::collections::BTreeMap;
+
+use headwater_event::upcast::Step;
+use headwater_topology::{FeatureView, JoinKey, KeyType, Topology, ValueAt, ViewSource, Window};
 
 pub use aggregate::{DoesNotFit, Slot};
 pub use exact_sum::ExactSum;
@@ -172,7 +175,13 @@ pub(crate) fn table(name: &str, view: &FeatureView, topology: &Topology) -> Tabl
         merged_at_read: !keyed_by_subject(view),
         derived: view.derived.clone(),
     };
-    table.version = version(name, view, join_keys.unwrap_or_default());
+    let upcasts = match &view.source {
+        ViewSource::Events { event_type, .. } => topology.event_types.get(event_type),
+        ViewSource::Written => None,
+    }
+    .map(|event_type| &event_type.upcasts)
+    .filter(|upcasts| !upcasts.is_empty());
+    table.version = version(name, view, join_keys.unwrap_or_default(), upcasts);
     table
 }
 
@@ -210,11 +219,17 @@ fn stored_columns(slots: &[Slot], windowed: bool) -> Vec<Column> {
 
 /// A view's version: the hash of what is stored and how it is folded, and of the fold's revision.
 ///
-/// Descriptions, owners, tags and derived features are not part of it: they change no stored row.
-fn version(name: &str, view: &FeatureView, join_keys: &[headwater_topology::JoinKey]) -> [u8; 16] {
+/// Descriptions, owners, tags and derived features are not part of it: they change no stored row. The
+/// steps that older events of its source go through are: they may change any.
+fn version(
+    name: &str,
+    view: &FeatureView,
+    join_keys: &[JoinKey],
+    upcasts: Option<&BTreeMap<u32, Vec<Step>>>,
+) -> [u8; 16] {
     let features: Vec<_> =
         view.features.iter().map(|f| (&f.name, &f.value_type, &f.aggregate)).collect();
-    let declaration = serde_json::json!({
+    let mut declaration = serde_json::json!({
         "name": name,
         "join_keys": join_keys,
         "source": view.source,
@@ -222,6 +237,9 @@ fn version(name: &str, view: &FeatureView, join_keys: &[headwater_topology::Join
         "features": features,
         "fold_revision": FOLD_REVISION,
     });
+    if let (Some(upcasts), Some(fields)) = (upcasts, declaration.as_object_mut()) {
+        fields.insert("upcasts".to_owned(), serde_json::json!(upcasts));
+    }
     let mut hasher = blake3::Hasher::new_derive_key("headwater feature view version v1");
     hasher.update(&headwater_event::canonical_json(&declaration));
     let mut version = [0; 16];

@@ -314,7 +314,11 @@ pub(super) fn topology() -> Topology {
     Topology {
         event_types: BTreeMap::from([(
             "app.order.placed".to_owned(),
-            EventType { description: String::new(), schemas: BTreeMap::from([(1, schema)]) },
+            EventType {
+                description: String::new(),
+                schemas: BTreeMap::from([(1, schema)]),
+                upcasts: BTreeMap::new(),
+            },
         )]),
         entities: BTreeMap::from([(
             "customer".to_owned(),

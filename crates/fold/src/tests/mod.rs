@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bench_log;
+mod evolution;
 mod features;
 mod monoid;
 mod partitions;

@@ -1,0 +1,31 @@
+//! The rules by which control decides, by number.
+//!
+//! `headwater.rules.raised` says on the log from where a number holds. Rules that held once stay in
+//! this code for ever: a log that was decided under them folds to the same outcomes again. What a
+//! decision asks is a method here, and each number's golden log in `compat/` holds it.
+//!
+//! | rules | since then |
+//! |---|---|
+//! | 1 | the first |
+//! | 2 | a topology that breaks its readers is refused ([`headwater_topology::compatible`], [`headwater_topology::unreadable`]) |
+
+use crate::Head;
+
+/// The newest rules that this program knows.
+pub const RULES_KNOWN: u32 = 2;
+
+/// The rules that hold at a position of control.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rules(u32);
+
+impl Rules {
+    /// What the log has raised so far; rules 1 held before anything was raised.
+    pub(crate) fn of(head: &Head) -> Self {
+        Self(head.rules.max(1))
+    }
+
+    /// Whether a topology is judged by what it does to those who read events.
+    pub(crate) fn judge_evolution(self) -> bool {
+        self.0 >= 2
+    }
+}
