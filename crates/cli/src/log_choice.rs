@@ -106,7 +106,11 @@ impl LogChoice {
                 let log = opened.await?.context("failed to open the log")?;
                 Ok(Arc::new(log))
             }
-            LogUrl::Kafka { brokers, name } => self.open_kafka(brokers, name, partitions).await,
+            LogUrl::Kafka { brokers, name } => {
+                let config = self.kafka(brokers, name, partitions)?;
+                let log = KafkaLog::open(config).await;
+                Ok(Arc::new(log.with_context(|| self.failed())?))
+            }
         }
     }
 
@@ -120,27 +124,33 @@ impl LogChoice {
                 let log = opened.await?.context("failed to open the log")?;
                 Ok(Arc::new(log))
             }
-            LogUrl::Kafka { brokers, name } => self.open_kafka(brokers, name, None).await,
+            LogUrl::Kafka { brokers, name } => {
+                let config = self.kafka(brokers, name, None)?;
+                let log = KafkaLog::open_existing(config).await;
+                Ok(Arc::new(log.with_context(|| self.failed())?))
+            }
         }
     }
 
-    async fn open_kafka(
+    fn failed(&self) -> String {
+        format!("failed to open the log {}", self.log)
+    }
+
+    fn kafka(
         &self,
         brokers: &str,
         name: &str,
         partitions: Option<u32>,
-    ) -> anyhow::Result<Arc<dyn EventLog>> {
+    ) -> anyhow::Result<KafkaConfig> {
         let properties = match &self.properties_file {
             Some(path) => properties::read(path)?,
             None => BTreeMap::new(),
         };
-        let config = KafkaConfig {
+        Ok(KafkaConfig {
             name: name.to_owned(),
             data_partitions: partitions,
             properties,
             ..KafkaConfig::new(brokers)
-        };
-        let log = KafkaLog::open(config).await;
-        Ok(Arc::new(log.with_context(|| format!("failed to open the log {}", self.log))?))
+        })
     }
 }

@@ -12,6 +12,8 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
+mod as_of;
+mod bars;
 mod client;
 mod data_dir;
 mod demo;
@@ -19,6 +21,7 @@ mod digest;
 mod events;
 mod exit;
 mod init;
+mod log;
 mod log_choice;
 mod log_url;
 mod logging;
@@ -74,7 +77,10 @@ enum Command {
     /// Fold the log again, and compare.
     #[command(subcommand)]
     Replay(replay::ReplayCommand),
-    /// Tell the digest of each view: equal digests, equal rows.
+    /// Check the log itself.
+    #[command(subcommand)]
+    Log(log::LogCommand),
+    /// Tell the digest of each view, or of the log: equal digests, equal rows.
     Digest(digest::DigestArgs),
     /// Write a working topology, schema, sample and test to start from.
     Init(init::InitArgs),
@@ -102,6 +108,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Events(args) => events::run(args).await,
         Command::Topology(command) => topology::run(command).await,
         Command::Replay(command) => replay::run(command).await,
+        Command::Log(command) => log::run(command).await,
         Command::Digest(args) => digest::run(args).await,
         Command::Init(args) => init::run(args),
     }?;

@@ -19,7 +19,7 @@ use crate::{
     delivery::{Deliveries, Delivery, Run},
     problem,
     reader::Reader,
-    topics,
+    topics::{self, Missing},
 };
 
 /// When librdkafka's queue is full, look again so often whether it has room.
@@ -48,10 +48,20 @@ impl KafkaLog {
     ///
     /// Topics of another shape than asked for, and compacted ones, are refused.
     pub async fn open(config: KafkaConfig) -> Result<Self> {
+        Self::connect(config, Missing::Make).await
+    }
+
+    /// Connects to a log that is there: topics that are not are refused, as whoever only looks must
+    /// not make any.
+    pub async fn open_existing(config: KafkaConfig) -> Result<Self> {
+        Self::connect(config, Missing::Refuse).await
+    }
+
+    async fn connect(config: KafkaConfig, missing: Missing) -> Result<Self> {
         let failed = |error| problem::kafka("connect to Kafka", error);
         let client: BaseConsumer = config.consumer().create().map_err(failed)?;
         let client = Arc::new(client);
-        let data_partitions = topics::ensure(&config, Arc::clone(&client)).await?;
+        let data_partitions = topics::ensure(&config, Arc::clone(&client), missing).await?;
         let producer = config.producer().create_with_context(Deliveries).map_err(failed)?;
         let partitions = PartitionId::all(data_partitions)
             .map(|partition| {

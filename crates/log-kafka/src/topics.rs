@@ -20,13 +20,23 @@ use crate::{KafkaConfig, config::MESSAGE_BYTES_MAX, problem};
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// Between looks at whether new topics have leaders.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// A topic that was there stays unseen for no longer than an election takes.
+const LOOK_MAX: Duration = Duration::from_secs(5);
 /// The broker's own `default.replication.factor`: only its operator knows how many brokers there are.
 const BROKERS_DEFAULT: TopicReplication<'_> = TopicReplication::Fixed(-1);
+
+/// What is done about topics that are not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    Make,
+    Refuse,
+}
 
 /// Makes sure that both topics are there and fit for a log; returns the number of data partitions.
 pub(crate) async fn ensure(
     config: &KafkaConfig,
     client: std::sync::Arc<BaseConsumer>,
+    missing: Missing,
 ) -> Result<u32> {
     config.data_partitions.map_or(Ok(()), check_data_partitions)?;
     let admin: AdminClient<DefaultClientContext> =
@@ -34,7 +44,7 @@ pub(crate) async fn ensure(
     let topics = [config.control_topic(), config.data_topic()];
     let counts = partition_counts(&client, &topics).await?;
     let wanted = config.data_partitions.unwrap_or(DATA_PARTITIONS_DEFAULT);
-    if counts.contains(&0) {
+    if counts.contains(&0) && missing == Missing::Make {
         create(&admin, &topics, &counts, wanted).await?;
     }
     let started = Instant::now();
@@ -51,9 +61,24 @@ pub(crate) async fn ensure(
             }
             return Ok(counts[1]);
         }
-        if started.elapsed() > REQUEST_TIMEOUT {
-            let message = format!("create {}: the broker does not show them", topics.join(" and "));
-            return Err(Error::new(ErrorKind::Retry, message));
+        let wait = match missing {
+            Missing::Make => REQUEST_TIMEOUT,
+            Missing::Refuse => LOOK_MAX,
+        };
+        if started.elapsed() > wait {
+            let topics = topics.join(" and ");
+            return Err(match missing {
+                Missing::Make => {
+                    let message = format!("create {topics}: the broker does not show them");
+                    Error::new(ErrorKind::Retry, message)
+                }
+                Missing::Refuse => {
+                    let message = format!(
+                        "use topics {topics}: the broker does not have both, or nobody leads them"
+                    );
+                    Error::new(ErrorKind::Reject, message)
+                }
+            });
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

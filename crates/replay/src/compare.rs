@@ -7,7 +7,7 @@ use headwater_fold::{Head, Position};
 use headwater_store::PartitionStore;
 
 /// The stored head and position, as far as they can be read.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Kept {
     pub(crate) head: Option<Head>,
     pub(crate) position: Option<Position>,
@@ -61,7 +61,7 @@ pub(crate) fn heads(
             .map_or("nothing".to_owned(), |p| format!("offset {} with another chain", p.last));
         problems.push(format!(
             "partition {id}: the position is offset {}, the replay came to {at}: the position or \
-             the log's records were changed",
+             the log's records were changed; `headwater log verify` tells where",
             stored.last
         ));
     }
@@ -76,6 +76,7 @@ pub(crate) fn heads(
     differs("epoch", stored.epoch == head.epoch);
     differs("rules number", stored.rules == head.rules);
     differs("topology", stored.topology == head.topology);
+    differs("list of declared views", stored.declared_views == head.declared_views);
     differs("counters", stored.counters == head.counters);
     differs("counts of records", stored.counts == head.counts);
     differs(
@@ -85,7 +86,7 @@ pub(crate) fn heads(
 }
 
 /// What each partition gave to the outbox must be what its target received.
-pub(crate) fn outbox(heads: &BTreeMap<PartitionId, Head>, problems: &mut Vec<String>) {
+pub(crate) fn outbox(heads: &BTreeMap<PartitionId, &Head>, problems: &mut Vec<String>) {
     for (source, head) in heads {
         for (target, emitted) in &head.emitted {
             let received = heads.get(target).and_then(|head| head.received.get(source)).copied();

@@ -1,47 +1,56 @@
-//! The first row in which two stores differ.
+//! The first row in which a store and its replay differ.
 
+use headwater_event::PartitionId;
 use headwater_fold::{StoredRow, Table};
 use headwater_store::Snapshot;
 
-use crate::{Difference, Side, tables::end_of};
+use crate::{Difference, Side, at::RowsAt, scan::Which};
 
 /// A version's place and its row.
 type Placed = ((u64, Vec<u8>), Option<Vec<u8>>);
 
 /// The first row, or version of one, that differs.
 pub(crate) fn first(
-    partition: &str,
+    partition: PartitionId,
     table: &Table,
-    on_disk: &Snapshot,
+    on_disk: (&Snapshot, &Which<'_>),
     replayed: &Snapshot,
 ) -> Option<Difference> {
-    let latest = |snapshot: &Snapshot| {
-        let prefix = table.prefix();
-        snapshot
-            .scan_latest(prefix.to_vec(), end_of(&prefix))
-            .map_while(Result::ok)
-            .map(|(key, row)| ((0, key), Some(row)))
+    let (stored, which) = on_disk;
+    let (rows, until): (&dyn RowsAt, u64) = match which {
+        Which::Now => (stored, u64::MAX),
+        Which::AsOf(rows, at) => (*rows, at.0),
     };
-    let history = |snapshot: &Snapshot| {
-        let prefix = table.prefix();
-        snapshot
-            .scan_versions()
-            .map_while(Result::ok)
-            .filter(move |version| version.key.starts_with(&prefix))
-            .map(|version| ((version.offset, version.key), version.row))
-    };
-    let found =
-        first_unequal(latest(on_disk), latest(replayed)).map(|found| ("latest", found)).or_else(
-            || first_unequal(history(on_disk), history(replayed)).map(|found| ("history", found)),
-        );
+    let found = first_unequal(latest(rows, table), latest(replayed, table))
+        .map(|found| ("latest", found))
+        .or_else(|| {
+            let (left, right) = (history(stored, table, until), history(replayed, table, until));
+            first_unequal(left, right).map(|found| ("history", found))
+        });
     let (family, (key, left, right)) = found?;
     Some(Difference {
-        partition: partition.to_owned(),
+        partition: partition.to_string(),
         family: family.to_owned(),
         key: readable(table, &key),
         on_disk: left.map(|row| side(&row)),
         replayed: right.map(|row| side(&row)),
     })
+}
+
+fn latest<'a>(rows: &'a dyn RowsAt, table: &Table) -> impl Iterator<Item = Placed> + 'a {
+    // Damage was told by the scan.
+    let rows = rows.scan(table.prefix()).map_while(Result::ok);
+    rows.map(|(key, row)| ((0, key), Some(row)))
+}
+
+fn history(snapshot: &Snapshot, table: &Table, until: u64) -> impl Iterator<Item = Placed> {
+    let prefix = table.prefix();
+    snapshot
+        .scan_versions()
+        .map_while(Result::ok)
+        .take_while(move |version| version.offset <= until)
+        .filter(move |version| version.key.starts_with(&prefix))
+        .map(|version| ((version.offset, version.key), version.row))
 }
 
 /// Walks two ordered sequences side by side.
@@ -93,12 +102,14 @@ fn side(row: &[u8]) -> Side {
     match StoredRow::decode(row) {
         Ok(stored) => Side {
             offset: stored.provenance.offset.0,
+            appended_at_ms: stored.provenance.appended_at_ms,
             event_source: stored.row.event_source,
             event_id: stored.row.event_id,
             values: format!("{:?}", stored.row.values),
         },
         Err(error) => Side {
             offset: 0,
+            appended_at_ms: 0,
             event_source: String::new(),
             event_id: String::new(),
             values: format!("{error}: {row:02x?}"),

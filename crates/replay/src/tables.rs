@@ -11,39 +11,49 @@ use headwater_fold::{
 use headwater_store::Snapshot;
 
 /// Tables by the first bytes of their keys.
-pub(crate) type Tables = BTreeMap<Vec<u8>, Table>;
+#[derive(Debug, Clone)]
+pub(crate) struct Tables(BTreeMap<Vec<u8>, Table>);
 
-/// The built-in tables, and the feature views of every topology that control ever took.
-pub(crate) fn all(control: &Snapshot) -> Result<Tables, Error> {
-    let mut tables: Tables = built_in_tables()
-        .into_iter()
-        .map(|table| (table.prefix().to_vec(), table.clone()))
-        .collect();
-    let bug = |what: String| Error::new(ErrorKind::Bug, what);
-    let built_in = Schemas::built_in().map_err(|error| bug(error.to_string()))?;
-    let topologies = AppliedTopology::table();
-    for row in control.scan_latest(topologies.prefix().to_vec(), end_of(&topologies.prefix())) {
-        let (_, bytes) = row?;
-        let Ok(stored) = StoredRow::decode(&bytes) else { continue };
-        let Some(Value::Text(json)) = stored.row.values.get(1) else { continue };
-        let Ok(topology) = serde_json::from_str(json) else { continue };
-        let compiled =
-            Compiled::new(&built_in, topology).map_err(|error| bug(error.to_string()))?;
-        for view in compiled.views {
-            tables.insert(view.table.prefix().to_vec(), view.table);
+impl Tables {
+    /// The built-in tables, and the feature views of every topology that the store of control shows.
+    ///
+    /// They only give names and the way to read a key: a store that hides one is found out, as its
+    /// rows are then of no declared table.
+    pub(crate) fn declared(control: &Snapshot) -> Result<Self, Error> {
+        let mut tables = Self(BTreeMap::new());
+        built_in_tables().into_iter().for_each(|table| tables.add(table));
+        let bug = |what: String| Error::new(ErrorKind::Bug, what);
+        let built_in = Schemas::built_in().map_err(|error| bug(error.to_string()))?;
+        let (start, end) = AppliedTopology::table().range();
+        for row in control.scan_latest(start, end) {
+            // Damage is told where control's rows are compared.
+            let Ok((_, bytes)) = row else { break };
+            let Ok(stored) = StoredRow::decode(&bytes) else { continue };
+            let Some(Value::Text(json)) = stored.row.values.get(1) else { continue };
+            let Ok(topology) = serde_json::from_str(json) else { continue };
+            if let Ok(compiled) = Compiled::new(&built_in, topology) {
+                tables.add_views(&compiled);
+            }
         }
+        Ok(tables)
     }
-    Ok(tables)
-}
 
-/// The first key after all that begin with `prefix`; empty, for "to the last", if there is none.
-pub(crate) fn end_of(prefix: &[u8]) -> Vec<u8> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if let Some(next) = last.checked_add(1) {
-            end.push(next);
-            break;
-        }
+    /// The views of a topology as well.
+    pub(crate) fn add_views(&mut self, compiled: &Compiled) {
+        compiled.views.iter().for_each(|view| self.add(&view.table));
     }
-    end
+
+    fn add(&mut self, table: &Table) {
+        self.0.insert(table.prefix().to_vec(), table.clone());
+    }
+
+    /// The table that a key is of.
+    pub(crate) fn of(&self, key: &[u8]) -> Option<&Table> {
+        self.0.get(key.get(..headwater_fold::codec::TABLE_PREFIX_BYTES)?)
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Table> {
+        self.0.values()
+    }
 }

@@ -1,175 +1,226 @@
-//! The verification: every partition again from its start, then three digests a view.
+//! The verification: the partitions again, each beside its store, then three digests a view.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Instant};
 
-use headwater_engine::{Error, ErrorKind, Folder};
+use headwater_engine::{Error, ErrorKind, Result};
 use headwater_event::{Offset, PartitionId};
-use headwater_fold::{Digest, Head};
-use headwater_log::{EventLog, ReadLimits};
-use headwater_store::{Access, PartitionStore, Snapshot, StoreOptions, StoreSet};
+use headwater_fold::{Digest, Head, Table, family::built_in_tables};
+use headwater_log::EventLog;
+use headwater_store::StoreSet;
 
-use crate::{PartitionReport, Report, ViewReport, compare, difference, disk, tables};
+use crate::{
+    LeftOut, Progress, Report, Stop, ViewReport, Watch, compare,
+    partition::{self, Opened, Part, PartView, Shared},
+    tables::Tables,
+    work::{each, settled_end, threads_default},
+};
 
-/// How far a verification has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// The partition being folded.
-    pub partition: PartitionId,
-    /// The offset reached.
-    pub folded: Offset,
-    /// The offset to reach.
-    pub end: Offset,
+/// What a replay begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// Nothing: every record is folded again.
+    Start,
+    /// The stores in this data folder, such as one that a snapshot was restored into. They are
+    /// copied, never written; only the records after their positions are folded.
+    Store(PathBuf),
 }
 
-/// One partition, as it is stored and as it was folded again.
-struct Pair {
-    id: PartitionId,
-    kept: compare::Kept,
-    stored: Snapshot,
-    replayed: Snapshot,
-    head: Head,
-    /// Whether the store had folded all of the log, and the outbox had nothing left.
-    at_rest: bool,
-    problems: Vec<String>,
-    report: PartitionReport,
+/// What is to be verified, and how.
+#[derive(Clone)]
+pub struct Verify {
+    /// What the replay begins with.
+    pub from: From,
+    /// The moment at which rows are compared: the last offset, itself included, by partition. Empty
+    /// for that of the stores; else partitions that are left out are compared at the store's.
+    pub as_of: BTreeMap<PartitionId, Offset>,
+    /// An empty folder, which is empty again at the end.
+    pub scratch: PathBuf,
+    /// How many partitions are folded at once, each with a scratch store of its own.
+    pub threads: NonZeroUsize,
+    /// Who is told of progress.
+    pub watch: Watch,
+    /// Ends it before its time. Dropping the future instead leaves the threads to themselves.
+    pub stop: Stop,
 }
 
-/// Folds the log from its start into `scratch` and compares it with `stores`, view by view.
-///
-/// `scratch` must be an empty folder; the caller removes it.
-pub async fn verify(
-    log: Arc<dyn EventLog>,
-    stores: &StoreSet,
-    scratch: &Path,
-    progress: &(dyn Fn(Progress) + Send + Sync),
-) -> Result<Report, Error> {
-    let scratch_stores = StoreSet::open(scratch, Access::ReadWrite, StoreOptions::default())?;
-    // All stores first, so that they are of nearly one moment; a replay takes its time.
-    let mut opened = Vec::new();
-    for id in PartitionId::all(log.data_partitions()) {
-        opened.push((id, stores.partition(&id.to_string())?));
-    }
-    let mut pairs = Vec::new();
-    for (id, stored) in opened {
-        let fresh = scratch_stores.partition(&id.to_string())?;
-        let beside = scratch.join("beside");
-        pairs.push(replay(&log, id, &stored, fresh, &beside, progress).await?);
-    }
-    report(pairs)
-}
-
-async fn replay(
-    log: &Arc<dyn EventLog>,
-    id: PartitionId,
-    store: &Arc<PartitionStore>,
-    fresh: Arc<PartitionStore>,
-    beside: &Path,
-    progress: &(dyn Fn(Progress) + Send + Sync),
-) -> Result<Pair, Error> {
-    let mut problems = Vec::new();
-    let kept = compare::kept(id, store, &mut problems);
-    let log_end = log.end(id).await?;
-    // Where the position can't be trusted, everything that is on the log.
-    let mut end = kept.position.map_or(log_end, |position| position.last.next());
-    if end > log_end {
-        problems.push(format!(
-            "partition {id}: the position is offset {}, the log ends at {log_end}",
-            end.0.saturating_sub(1)
-        ));
-        end = log_end;
-    }
-    let mut folder =
-        Folder::resume(Arc::clone(log), Arc::clone(&fresh), id, beside.to_owned()).await?;
-    let told = |folded| progress(Progress { partition: id, folded, end });
-    folder.take_until(end, ReadLimits::default(), &told).await?;
-    let fold = folder.fold();
-    compare::heads(id, &kept, fold.head(), fold.position(), &mut problems);
-    let report = PartitionReport {
-        partition: id.to_string(),
-        records: fold.head().counts.records,
-        position: kept.position.map(|position| position.last.0),
-        chain: fold.position().map(|p| hex(&p.chain)).unwrap_or_default(),
-    };
-    let head = fold.head().clone();
-    Ok(Pair {
-        id,
-        kept,
-        stored: store.snapshot(),
-        replayed: fresh.snapshot(),
-        head,
-        at_rest: end == log.end(id).await? && store.outbox(&[], 1)?.is_empty(),
-        problems,
-        report,
-    })
-}
-
-fn report(pairs: Vec<Pair>) -> Result<Report, Error> {
-    let control = pairs
-        .first()
-        .ok_or_else(|| Error::new(ErrorKind::Bug, "a log without the control partition"))?;
-    let tables = tables::all(&control.replayed)?;
-    let mut report = Report::default();
-    let mut views: BTreeMap<String, ViewReport> = BTreeMap::new();
-    for pair in &pairs {
-        let (on_disk, problems) = disk::digests(&pair.stored, &tables);
-        let named = problems.into_iter().map(|what| format!("partition {}: {what}", pair.id));
-        report.problems.extend(named);
-        report.problems.extend(pair.problems.iter().cloned());
-        report.partitions.push(pair.report.clone());
-        for table in tables.values() {
-            let version = table.version_hex();
-            let of = |digests: Option<&BTreeMap<String, Digest>>| {
-                digests.and_then(|digests| digests.get(&version)).copied().unwrap_or_default()
-            };
-            let kept = of(pair.kept.head.as_ref().map(|head| &head.digests));
-            let (disk, replayed) = (of(Some(&on_disk)), of(Some(&pair.head.digests)));
-            let view = views.entry(version.clone()).or_insert_with(|| ViewReport {
-                table: table.full_name(),
-                version: version.clone(),
-                kept: Digest::default(),
-                on_disk: Digest::default(),
-                replayed: Digest::default(),
-                equal: true,
-                first_difference: None,
-            });
-            view.kept = view.kept.merge(kept);
-            view.on_disk = view.on_disk.merge(disk);
-            view.replayed = view.replayed.merge(replayed);
-            if kept != disk || disk != replayed {
-                view.equal = false;
-                if view.first_difference.is_none() {
-                    let id = pair.id.to_string();
-                    view.first_difference =
-                        difference::first(&id, table, &pair.stored, &pair.replayed);
-                }
-            }
+impl Verify {
+    /// Everything from the start, at the stores' moment, with all cores.
+    pub fn new(scratch: impl Into<PathBuf>) -> Self {
+        Self {
+            from: From::Start,
+            as_of: BTreeMap::new(),
+            scratch: scratch.into(),
+            threads: threads_default(),
+            watch: Arc::new(|_| {}),
+            stop: Stop::new(),
         }
     }
-    report.views = in_order(views);
-    let heads = pairs.iter().map(|pair| (pair.id, pair.head.clone())).collect();
-    // While a server writes, the partitions are of slightly different moments, and what one gave to
-    // the outbox may or may not have come to the other.
-    if pairs.iter().all(|pair| pair.at_rest) {
-        compare::outbox(&heads, &mut report.problems);
-    }
+}
+
+/// Folds the log again into the scratch folder and compares it with `stores`, view by view.
+pub async fn verify(log: Arc<dyn EventLog>, stores: &StoreSet, verify: Verify) -> Result<Report> {
+    let started = Instant::now();
+    let opened = open(&log, stores, &verify).await?;
+    let control = opened
+        .get(&PartitionId::Control)
+        .ok_or_else(|| Error::new(ErrorKind::Bug, "a log without the control partition"))?;
+    let shared = Shared {
+        log,
+        from: verify.from.clone(),
+        scratch: verify.scratch.clone(),
+        tables: Arc::new(Tables::declared(&control.store.snapshot())?),
+        watch: verify.watch,
+        stop: verify.stop.clone(),
+    };
+    let ids = opened.keys().copied().collect();
+    let opened = Arc::new(opened);
+    let parts = each(ids, verify.threads, &verify.stop, move |id| {
+        let (shared, opened) = (shared.clone(), opened.get(&id).cloned());
+        async move {
+            let missing = || Error::new(ErrorKind::Bug, format!("no partition {id}"));
+            partition::run(shared, opened.ok_or_else(missing)?).await
+        }
+    });
+    let mut report = report(&parts.await?, &verify.from);
+    report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
 }
 
+/// Opens all stores first, so that they are of nearly one moment; a replay takes its time.
+async fn open(
+    log: &Arc<dyn EventLog>,
+    stores: &StoreSet,
+    verify: &Verify,
+) -> Result<BTreeMap<PartitionId, Opened>> {
+    let mut all = BTreeMap::new();
+    for id in PartitionId::all(log.data_partitions()) {
+        let store = stores.partition(&id.to_string())?;
+        let mut problems = Vec::new();
+        let kept = compare::kept(id, &store, &mut problems);
+        let end = Offset(0);
+        all.insert(id, Opened { id, store, kept, problems, end, as_of: None });
+    }
+    if let Some(unknown) = verify.as_of.keys().find(|id| !all.contains_key(id)) {
+        let (name, count) = (log.describe(), log.data_partitions());
+        let what =
+            format!("compare partition {unknown}: {name} has control and {count} data partitions");
+        return Err(Error::new(ErrorKind::Reject, what));
+    }
+    for (id, opened) in &mut all {
+        let position = opened.kept.position;
+        let log_end = settled_end(log, *id, position.as_ref()).await?;
+        // Where the position can't be trusted, everything that is on the log.
+        let mut end = position.map_or(log_end, |position| position.last.next());
+        if end > log_end {
+            opened.problems.push(format!(
+                "partition {id}: the position is offset {}, the log ends at {log_end}",
+                end.0.saturating_sub(1)
+            ));
+            end = log_end;
+        }
+        if !verify.as_of.is_empty() {
+            let at = verify.as_of.get(id).copied().or(end.0.checked_sub(1).map(Offset));
+            let past = at.is_some_and(|at| at >= end);
+            if let (Some(at), true) = (at, past) {
+                let what = format!(
+                    "compare partition {id} as of offset {at}: its store has folded up to {}",
+                    end.0.checked_sub(1).map_or("nothing".to_owned(), |last| last.to_string())
+                );
+                return Err(Error::new(ErrorKind::Reject, what));
+            }
+            end = at.map_or(end, Offset::next);
+            opened.as_of = at;
+        }
+        opened.end = end;
+        (verify.watch)(Progress::Planned { partition: *id, end });
+    }
+    Ok(all)
+}
+
+fn report(parts: &[Part], from: &From) -> Report {
+    let mut report = Report::default();
+    let mut views: BTreeMap<&str, ViewReport> = BTreeMap::new();
+    for part in parts {
+        report.problems.extend(part.problems.iter().cloned());
+        report.left_out.extend(part.left_out.iter().cloned());
+        report.partitions.push(part.report.clone());
+        for (version, view) in &part.views {
+            let sum = views.entry(version).or_insert_with(|| empty(version, view));
+            add(sum, view);
+        }
+    }
+    report.views = in_order(views.into_values());
+    tell(&mut report, parts, from);
+    report.left_out.sort();
+    report.left_out.dedup();
+    report
+}
+
+/// Says what was compared, and compares what needs all partitions.
+fn tell(report: &mut Report, parts: &[Part], from: &From) {
+    let as_of = report.views.iter().any(|view| view.kept.is_none());
+    let rows = "every row and version on disk with the replay's, byte for byte, and their digests";
+    report.compared.push(rows.to_owned());
+    if !as_of {
+        let kept = "the digests, clocks, counters, counts and positions that the stores keep";
+        report.compared.push(kept.to_owned());
+    }
+    if let From::Store(dir) = from {
+        let began = report.partitions.iter().map(|part| match part.began_after {
+            Some(last) => format!("{}:{last}", part.partition),
+            None => format!("{}:none", part.partition),
+        });
+        report.left_out.push(LeftOut::new(
+            format!("records up to {}", began.collect::<Vec<_>>().join(",")),
+            format!("what they gave is taken from the stores in {}", dir.display()),
+        ));
+    }
+    let outbox = "events that one partition derived for another, against those that came there";
+    if as_of {
+        let reason = "the partitions' moments need not be ones at which nothing is on its way";
+        report.left_out.push(LeftOut::new(outbox, reason));
+    } else if parts.iter().all(|part| part.at_rest) {
+        let heads: BTreeMap<PartitionId, &Head> =
+            parts.iter().map(|part| (part.id, &part.head)).collect();
+        compare::outbox(&heads, &mut report.problems);
+        report.compared.push(outbox.to_owned());
+    } else {
+        // The partitions are of slightly different moments: what one gave to the outbox may or may
+        // not have come to the other.
+        let reason = "records are still to be folded or events to be delivered: verify again when \
+                      nothing is written";
+        report.left_out.push(LeftOut::new(outbox, reason));
+    }
+}
+
+fn empty(version: &str, view: &PartView) -> ViewReport {
+    ViewReport {
+        table: view.table.clone(),
+        version: version.to_owned(),
+        kept: view.kept.map(|_| Digest::default()),
+        on_disk: Digest::default(),
+        replayed: Digest::default(),
+        equal: true,
+        first_difference: None,
+    }
+}
+
+fn add(sum: &mut ViewReport, view: &PartView) {
+    sum.kept = sum.kept.zip(view.kept).map(|(sum, kept)| sum.merge(kept));
+    sum.on_disk = sum.on_disk.merge(view.on_disk);
+    sum.replayed = sum.replayed.merge(view.replayed);
+    sum.equal &= view.equal;
+    if sum.first_difference.is_none() {
+        sum.first_difference.clone_from(&view.difference);
+    }
+}
+
 /// Built-in tables first, as they are listed, then feature views by name; empty ones are left out.
-fn in_order(views: BTreeMap<String, ViewReport>) -> Vec<ViewReport> {
-    let listed: Vec<String> = headwater_fold::family::built_in_tables()
-        .into_iter()
-        .map(headwater_fold::Table::version_hex)
-        .collect();
-    let mut views: Vec<_> = views
-        .into_values()
-        .filter(|view| !view.equal || view.replayed != Digest::default())
-        .collect();
+fn in_order(views: impl Iterator<Item = ViewReport>) -> Vec<ViewReport> {
+    let listed: Vec<String> = built_in_tables().into_iter().map(Table::version_hex).collect();
+    let mut views: Vec<_> =
+        views.filter(|view| !view.equal || view.replayed != Digest::default()).collect();
     let place = |view: &ViewReport| listed.iter().position(|version| *version == view.version);
     views.sort_by_key(|view| (place(view).unwrap_or(usize::MAX), view.table.clone()));
     views
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

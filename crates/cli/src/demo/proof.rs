@@ -1,14 +1,14 @@
 //! The proof: the log folded again from its first record, and every view compared.
 
 use anyhow::{Context as _, Result};
-use headwater_replay::{Progress, Report, verify};
+use headwater_replay::{Report, Verify, verify};
 use serde_json::{Map, Value, json};
 
 use super::{
     session::Session,
     story::{Story, count},
 };
-use crate::data_dir::DataDir;
+use crate::{bars::Bars, data_dir::DataDir};
 
 /// How much of a digest a person compares by eye.
 const DIGEST_DIGITS: usize = 10;
@@ -29,14 +29,13 @@ pub(crate) async fn prove(dir: &DataDir, story: &mut Story) -> Result<()> {
     story.step("Proof: the log is folded again from its first record");
     let reader = dir.open_to_read().await?;
     let scratch = tempfile::tempdir().context("make a folder to fold into")?;
-    let bar = story.bar(0);
-    let progress = |progress: Progress| {
-        bar.set_length(progress.end.0);
-        bar.set_position(progress.folded.0);
-        bar.set_message(format!("partition {}", progress.partition));
-    };
-    let report = verify(reader.log, &reader.stores, scratch.path(), &progress).await?;
-    bar.finish_and_clear();
+    let bars = Bars::new()?;
+    let mut options = Verify::new(scratch.path());
+    if !story.bar(0).is_hidden() {
+        options.watch = bars.watch();
+    }
+    let report = verify(reader.log, &reader.stores, options).await?;
+    bars.clear();
     tell(story, &report);
     Ok(())
 }
@@ -46,8 +45,8 @@ fn tell(story: &mut Story, report: &Report) {
     let row = |view: &headwater_replay::ViewReport| {
         vec![
             view.table.clone(),
-            count(view.kept.rows),
-            digest(view.kept.latest),
+            count(view.replayed.rows),
+            view.kept.map_or("-".to_owned(), |kept| digest(kept.latest)),
             digest(view.on_disk.latest),
             digest(view.replayed.latest),
             if view.equal { "yes" } else { "NO" }.to_owned(),
@@ -63,7 +62,7 @@ fn tell(story: &mut Story, report: &Report) {
             story.say(format!("{}: first difference at {}", view.table, difference.key));
         }
     }
-    let records: u64 = report.partitions.iter().map(|partition| partition.records).sum();
+    let records = report.records();
     let (views, partitions) = (report.views.len(), report.partitions.len());
     story.check(
         format!(

@@ -15,7 +15,8 @@ use headwater_query::{Limits, Sql};
 use headwater_topology::Topology;
 use tokio::{net::TcpListener, sync::oneshot};
 
-use self::edge::{Stop, loopback};
+pub(crate) use self::edge::Stop;
+use self::edge::loopback;
 use crate::{
     data_dir::{DataDir, Lock, WriterOptions},
     exit::{Exit, misuse},

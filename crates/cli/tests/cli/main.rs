@@ -16,6 +16,7 @@ mod general;
 mod init;
 mod misuse;
 mod produce;
+mod proof;
 mod run;
 mod serve;
 mod topology;

@@ -51,6 +51,7 @@ fn every_command_has_examples_and_json() {
         &["topology", "check"],
         &["topology", "apply"],
         &["replay", "verify"],
+        &["log", "verify"],
         &["digest"],
         &["init"],
     ] {

@@ -38,6 +38,25 @@ impl Table {
         key
     }
 
+    /// The first key after all that begin with `prefix`; empty, which means to the last, if there is
+    /// none.
+    pub fn after(prefix: &[u8]) -> Vec<u8> {
+        let mut end = prefix.to_vec();
+        while let Some(last) = end.pop() {
+            if let Some(next) = last.checked_add(1) {
+                end.push(next);
+                break;
+            }
+        }
+        end
+    }
+
+    /// Where the rows of this table stand: from the first key up to and without the second.
+    pub fn range(&self) -> (Vec<u8>, Vec<u8>) {
+        let prefix = self.prefix();
+        (prefix.to_vec(), Self::after(&prefix))
+    }
+
     /// Ends the key of a table keyed by position.
     pub(crate) fn add_position(key: &mut Vec<u8>, offset: Offset, index: u32) {
         key.extend_from_slice(&offset.0.to_be_bytes());
@@ -63,5 +82,18 @@ impl Table {
             KeyedBy::Position => key.len().saturating_sub(POSITION_SUFFIX_BYTES),
         };
         key.get(TABLE_PREFIX_BYTES..end).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_after_a_prefix_is_after_all_that_begin_with_it() {
+        assert_eq!(Table::after(&[1, 2]), [1, 3]);
+        assert_eq!(Table::after(&[1, 0xff, 0xff]), [2], "the last byte that can grow grows");
+        assert!(Table::after(&[0xff, 0xff]).is_empty(), "nothing is after: to the last");
+        assert!(Table::after(&[1, 2]).as_slice() > [1, 2, 0xff, 0xff, 0xff].as_slice());
     }
 }

@@ -51,6 +51,10 @@ pub(crate) fn batch(moment: &Moment) -> Result<RecordBatch, Error> {
         texts(&|rows| Some(rows.id().to_string())),
     ));
     columns.push((
+        text("log_id", "The log's name for ever."),
+        texts(&|rows| Some(rows.head().log.as_ref()?.log_id.clone())),
+    ));
+    columns.push((
         int("position", "The offset of the last record that was folded."),
         numbers(|rows| Some(rows.position()?.last.0)),
     ));

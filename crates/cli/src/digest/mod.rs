@@ -1,4 +1,6 @@
-//! `headwater digest`: the digest of each view over all partitions.
+//! `headwater digest`: the digest of each view over all partitions, or the heads of the log.
+
+mod heads;
 
 use arrow::{array::RecordBatch, util::display::array_value_to_string};
 use clap::Args;
@@ -21,10 +23,17 @@ const QUERY: &str = "select \"table\", version, rows, latest, versions, history 
 #[command(after_help = "EXAMPLES:\n  \
     headwater digest\n  \
     headwater digest --data a --json > a.json; headwater digest --data b --json > b.json; diff a.json b.json\n\n\
-    Equal digests mean equal rows, whatever the number of partitions and wherever the log is.")]
+    Equal digests mean equal rows, whatever the number of partitions and wherever the log is.\n\n  \
+    headwater digest --log >> heads.txt\n\n\
+    prints a line for each partition: log, partition, last offset, chain. Keep it where whoever can\n\
+    write the log can't; `headwater log verify --heads heads.txt` then finds every change before it.")]
 pub(crate) struct DigestArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// Print how far each partition of the log goes and the chain over it, instead of the views'
+    /// digests
+    #[arg(long)]
+    log: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -43,6 +52,10 @@ struct ViewDigest {
 
 /// Runs the command.
 pub(crate) async fn run(args: DigestArgs) -> anyhow::Result<Exit> {
+    if args.log {
+        heads::run(&args.target, args.json).await?;
+        return Ok(Exit::Done);
+    }
     let answer = sql::ask(&args.target, QUERY, None).await?;
     let batches: Vec<RecordBatch> = answer.batches.try_collect().await?;
     let mut views = Vec::new();
