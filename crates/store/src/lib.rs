@@ -41,6 +41,7 @@
 //!
 //! Start reading at `partition`, then `tail`.
 
+mod checkpoint;
 mod commit;
 mod error;
 #[cfg(feature = "faults")]
