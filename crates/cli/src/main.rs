@@ -22,12 +22,14 @@ mod init;
 mod log_choice;
 mod log_url;
 mod logging;
+mod objects_config;
 mod output;
 mod produce;
 mod properties;
 mod replay;
 mod serve;
 mod server_file;
+mod snapshot;
 mod sql;
 mod target;
 mod topology;
@@ -76,6 +78,9 @@ enum Command {
     Replay(replay::ReplayCommand),
     /// Tell the digest of each view: equal digests, equal rows.
     Digest(digest::DigestArgs),
+    /// Make, list, restore and remove snapshots of the views.
+    #[command(subcommand, visible_alias = "backup")]
+    Snapshot(snapshot::SnapshotCommand),
     /// Write a working topology, schema, sample and test to start from.
     Init(init::InitArgs),
 }
@@ -103,6 +108,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Topology(command) => topology::run(command).await,
         Command::Replay(command) => replay::run(command).await,
         Command::Digest(args) => digest::run(args).await,
+        Command::Snapshot(command) => snapshot::run(command).await,
         Command::Init(args) => init::run(args),
     }?;
     Ok(exit.into())

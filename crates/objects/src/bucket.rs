@@ -214,6 +214,11 @@ impl Bucket {
     }
 }
 
+/// Whether there is such a property of object storage; the bucket is none, it stands in the URL.
+pub fn is_property(name: &str) -> bool {
+    name.parse::<AmazonS3ConfigKey>().is_ok_and(|key| key != AmazonS3ConfigKey::Bucket)
+}
+
 /// The properties as the builder takes them; one that it does not know is refused, for a misspelt one
 /// that is passed over may send data elsewhere.
 fn configured(

@@ -28,6 +28,7 @@ pub mod testing;
 
 use std::collections::BTreeMap;
 
+pub use bucket::is_property;
 pub use error::{Error, ErrorKind, Result};
 pub use key::Key;
 pub use objects::{Object, Objects};

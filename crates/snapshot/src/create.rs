@@ -182,22 +182,23 @@ async fn upload(
         .into_iter()
         .map(|object| (object.key, object.bytes))
         .collect();
-    let mut missing: BTreeMap<Key, &FileEntry> = BTreeMap::new();
+    let mut missing: BTreeMap<Key, FileEntry> = BTreeMap::new();
     for file in manifest.files() {
         let blob = file.blob()?;
         if there.get(&blob) != Some(&file.bytes) {
-            missing.insert(blob, file);
+            missing.insert(blob, file.clone());
         }
     }
+    let files = missing.len() as u64;
     let bytes_all = missing.values().map(|file| file.bytes).sum();
     let done = AtomicU64::new(0);
     progress(Progress { step: Step::Uploading, bytes: 0, bytes_all });
-    stream::iter(&missing)
+    stream::iter(missing)
         .map(|(blob, file)| {
             let done = &done;
             async move {
                 let path = staged.path(&file.path);
-                let written = objects.put_file(blob, &path).await?;
+                let written = objects.put_file(&blob, &path).await?;
                 if written != file.bytes {
                     let what = format!("{} changed while it was read", path.display());
                     return Err(Error::bug(what));
@@ -210,7 +211,7 @@ async fn upload(
         .buffer_unordered(FILES_IN_FLIGHT_MAX)
         .try_collect::<()>()
         .await?;
-    Ok((missing.len() as u64, bytes_all))
+    Ok((files, bytes_all))
 }
 
 /// Does file work where it may block.

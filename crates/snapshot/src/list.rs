@@ -18,7 +18,7 @@ pub struct Listed {
     /// Its name.
     pub id: SnapshotId,
     /// What it is; missing if its manifest can't be read.
-    #[serde(flatten)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Summary>,
     /// Bytes of files that it has in common with other snapshots.
     pub shared_bytes: u64,

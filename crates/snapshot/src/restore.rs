@@ -135,11 +135,12 @@ async fn fetch(
     let bytes_all = manifest.files().map(|file| file.bytes).sum();
     let done = AtomicU64::new(0);
     progress(Progress { step: Step::Downloading, bytes: 0, bytes_all });
-    stream::iter(manifest.files())
+    let files: Vec<FileEntry> = manifest.files().cloned().collect();
+    stream::iter(files)
         .map(|file| {
             let done = &done;
             async move {
-                fetch_file(objects, manifest, file, fresh.join(&file.path)).await?;
+                fetch_file(objects, manifest, &file, fresh.join(&file.path)).await?;
                 let bytes = done.fetch_add(file.bytes, Ordering::Relaxed) + file.bytes;
                 progress(Progress { step: Step::Downloading, bytes, bytes_all });
                 Ok(())
