@@ -23,4 +23,4 @@ mod state;
 pub use problem::{AboutEvent, Problem, Violation};
 pub use router::router;
 pub use serve::serve;
-pub use state::ApiState;
+pub use state::{ApiState, Snapshots};

@@ -8,6 +8,9 @@ pub(crate) const EVENTS_BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The largest body of `POST /sql`: the longest query, and the JSON around it.
 pub(crate) const SQL_BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 
+/// The largest body of `POST /snapshots`: a URL, and the JSON around it.
+pub(crate) const SNAPSHOT_BODY_BYTES_MAX: usize = 16 * 1024;
+
 /// How many events of a batch are decoded and submitted at once, so that a body of 64 MiB does not
 /// stand in memory as parsed JSON as a whole.
 pub(crate) const SUBMIT_EVENTS_MAX: usize = 4_096;

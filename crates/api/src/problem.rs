@@ -75,6 +75,7 @@ pub(crate) enum Kind {
     NoSuchEvent,
     InvalidQuery,
     Resources,
+    SnapshotRefused,
     Unavailable,
     Failed,
 }
@@ -91,6 +92,7 @@ impl Kind {
             Self::NoSuchEvent => "no_such_event",
             Self::InvalidQuery => "invalid_query",
             Self::Resources => "resources",
+            Self::SnapshotRefused => "snapshot_refused",
             Self::Unavailable => "unavailable",
             Self::Failed => "failed",
         }
@@ -104,6 +106,7 @@ impl Kind {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::BadParameter | Self::BadBody | Self::InvalidQuery => StatusCode::BAD_REQUEST,
             Self::Resources => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::SnapshotRefused => StatusCode::CONFLICT,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -119,6 +122,7 @@ impl Kind {
             Self::NoSuchEvent => "use the partition and offset of a receipt",
             Self::InvalidQuery => "mend the query",
             Self::Resources => "ask for less, or ask again when other queries are done",
+            Self::SnapshotRefused => "mend what is told, or name another place",
             Self::Unavailable => "try again; events keep their ids, so that none is taken twice",
             Self::Failed => "report this as a bug, with the server's log",
         }
@@ -269,5 +273,17 @@ impl From<headwater_query::Error> for Problem {
             ErrorKind::Failed => Kind::Failed,
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+impl From<headwater_snapshot::Error> for Problem {
+    fn from(error: headwater_snapshot::Error) -> Self {
+        use headwater_snapshot::ErrorKind;
+        let kind = match error.kind() {
+            ErrorKind::Retry => Kind::Unavailable,
+            ErrorKind::Reject => Kind::SnapshotRefused,
+            ErrorKind::Corrupt | ErrorKind::Bug => Kind::Failed,
+        };
+        Self::new(kind, format!("failed to {error}"))
     }
 }

@@ -6,6 +6,8 @@
 //!   log.json       which log the folder's stores belong to; written when it is first opened
 //!   log/           the embedded log, unless the log is on Kafka
 //!   store/         a RocksDB for each partition
+//!   history/       sealed history, if there is any
+//!   scratch/       what is folded or put aside for a while; emptied at each start
 //!   keys/          the key that control records are signed with
 //!   artifacts/     what is too large for an event, by SHA-256
 //!   server.json    the addresses of the server that runs on the folder

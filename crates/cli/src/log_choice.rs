@@ -90,6 +90,11 @@ impl LogChoice {
         }
     }
 
+    /// Whether the log is in the data folder itself.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.log == LogUrl::Embedded
+    }
+
     /// Opens the log to append and read; makes it if there is none.
     pub(crate) async fn open(
         &self,
@@ -143,7 +148,7 @@ impl LogChoice {
         partitions: Option<u32>,
     ) -> anyhow::Result<KafkaConfig> {
         let properties = match &self.properties_file {
-            Some(path) => properties::read(path)?,
+            Some(path) => properties::read(path, |_| false)?,
             None => BTreeMap::new(),
         };
         Ok(KafkaConfig {

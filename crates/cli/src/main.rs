@@ -25,12 +25,14 @@ mod log;
 mod log_choice;
 mod log_url;
 mod logging;
+mod objects_config;
 mod output;
 mod produce;
 mod properties;
 mod replay;
 mod serve;
 mod server_file;
+mod snapshot;
 mod sql;
 mod target;
 mod topology;
@@ -82,6 +84,9 @@ enum Command {
     Log(log::LogCommand),
     /// Tell the digest of each view, or of the log: equal digests, equal rows.
     Digest(digest::DigestArgs),
+    /// Make, list, restore and remove snapshots of the views.
+    #[command(subcommand, visible_alias = "backup")]
+    Snapshot(snapshot::SnapshotCommand),
     /// Write a working topology, schema, sample and test to start from.
     Init(init::InitArgs),
 }
@@ -110,6 +115,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Replay(command) => replay::run(command).await,
         Command::Log(command) => log::run(command).await,
         Command::Digest(args) => digest::run(args).await,
+        Command::Snapshot(command) => snapshot::run(command).await,
         Command::Init(args) => init::run(args),
     }?;
     Ok(exit.into())

@@ -1,4 +1,4 @@
-//! `--log-config`: librdkafka's properties, one `key=value` a line, `#` before a comment.
+//! `--log-config` and `--objects-config`: properties, one `key=value` a line, `#` before a comment.
 //!
 //! A value may be a reference, so that the file holds no secret: `${env:NAME}`, `${file:PATH}`.
 
@@ -6,11 +6,14 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::exit::misuse;
 
-/// Reads a file of properties.
-pub(crate) fn read(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+/// Reads a file of properties. Those that `is_secret` names must be references.
+pub(crate) fn read(
+    path: &Path,
+    is_secret: fn(&str) -> bool,
+) -> anyhow::Result<BTreeMap<String, String>> {
     let place = path.display();
     let text = fs::read_to_string(path)
-        .map_err(|error| misuse(format!("failed to read the log's properties {place}: {error}")))?;
+        .map_err(|error| misuse(format!("failed to read the properties {place}: {error}")))?;
     let mut properties = BTreeMap::new();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
@@ -20,17 +23,26 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
         let (key, value) = line
             .split_once('=')
             .ok_or_else(|| misuse(format!("{place}:{number}: write key=value")))?;
+        let (key, value) = (key.trim(), value.trim());
+        if is_secret(key) && reference(value).is_none() {
+            return Err(misuse(format!(
+                "{place}:{number}: {key} is a secret; write ${{env:NAME}} or ${{file:PATH}} instead"
+            )));
+        }
         // The value is not told in an error: it may be a password.
-        let value =
-            resolve(value.trim()).map_err(|why| misuse(format!("{place}:{number}: {why}")))?;
-        properties.insert(key.trim().to_owned(), value);
+        let value = resolve(value).map_err(|why| misuse(format!("{place}:{number}: {why}")))?;
+        properties.insert(key.to_owned(), value);
     }
     Ok(properties)
 }
 
+/// The kind and the name of `${KIND:NAME}`.
+fn reference(value: &str) -> Option<(&str, &str)> {
+    value.strip_prefix("${")?.strip_suffix('}')?.split_once(':')
+}
+
 fn resolve(value: &str) -> Result<String, String> {
-    let reference = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    match reference.and_then(|reference| reference.split_once(':')) {
+    match reference(value) {
         Some(("env", name)) => {
             std::env::var(name).map_err(|_| format!("the environment has no variable {name}"))
         }
@@ -57,7 +69,7 @@ mod tests {
             secret.display()
         );
         fs::write(&file, text).unwrap();
-        let read = read(&file).unwrap();
+        let read = read(&file, |_| false).unwrap();
         assert_eq!(read["security.protocol"], "SASL_SSL");
         assert_eq!(read["sasl.password"], "s3cret");
     }
@@ -67,6 +79,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("kafka.properties");
         fs::write(&file, "a=1\nb\n").unwrap();
-        assert!(read(&file).unwrap_err().to_string().ends_with(":2: write key=value"));
+        assert!(read(&file, |_| false).unwrap_err().to_string().ends_with(":2: write key=value"));
+    }
+
+    #[test]
+    fn a_secret_is_a_reference() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("s3.properties");
+        let is_secret = |name: &str| name == "password";
+        fs::write(&file, "password=hunter22\n").unwrap();
+        let refused = read(&file, is_secret).unwrap_err().to_string();
+        assert!(refused.contains("${env:NAME}") && !refused.contains("hunter22"), "{refused}");
+        fs::write(dir.path().join("secret"), "hunter22\n").unwrap();
+        let path = dir.path().join("secret");
+        fs::write(&file, format!("password=${{file:{}}}\n", path.display())).unwrap();
+        assert_eq!(read(&file, is_secret).unwrap()["password"], "hunter22");
     }
 }

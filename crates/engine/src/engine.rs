@@ -20,7 +20,7 @@ use headwater_event::{
 use headwater_fold::{Compiled, FACT_SOURCE, Head, Outcome, RULES_KNOWN};
 use headwater_log::{AppendAck, EventLog};
 use headwater_query::Moment;
-use headwater_store::StoreSet;
+use headwater_store::{PartitionStore, StoreSet};
 use headwater_topology::Topology;
 use serde::Serialize;
 use tokio::{
@@ -262,9 +262,13 @@ impl Engine {
 
     /// One consistent vector of positions to query.
     pub async fn moment(&self) -> Result<Moment> {
-        let stores = self.shared().partitions.values();
-        let stores = stores.map(|partition| (partition.id, Arc::clone(&partition.store))).collect();
-        moment::moment_of(Arc::clone(self.log()), stores)
+        moment::moment_of(Arc::clone(self.log()), self.stores())
+    }
+
+    /// Every partition's store, control first: for snapshots, which need more than a moment's rows.
+    pub fn stores(&self) -> Vec<(PartitionId, Arc<PartitionStore>)> {
+        let partitions = self.shared().partitions.values();
+        partitions.map(|partition| (partition.id, Arc::clone(&partition.store))).collect()
     }
 
     /// The topology that control holds.

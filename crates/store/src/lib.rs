@@ -46,6 +46,7 @@
 //!
 //! Start reading at `partition`, then `tail`, `sealing` and `tail_index`.
 
+mod checkpoint;
 mod commit;
 mod error;
 #[cfg(feature = "faults")]

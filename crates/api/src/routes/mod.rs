@@ -10,6 +10,7 @@ mod outcome;
 mod receipt;
 mod scan;
 mod shown;
+mod snapshots;
 mod sql;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -22,6 +23,7 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(events_post::post_events, events_get::get_events))
         .routes(routes!(event_get::get_event))
         .routes(routes!(sql::post_sql))
+        .routes(routes!(snapshots::post_snapshots, snapshots::get_snapshots))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::metrics))

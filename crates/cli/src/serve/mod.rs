@@ -7,7 +7,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use headwater_api::ApiState;
+use headwater_api::{ApiState, Snapshots};
 use headwater_engine::{Engine, EngineConfig};
 use headwater_event::{Timestamp, payload::ClockMode};
 use headwater_log::DATA_PARTITIONS_MAX;
@@ -21,8 +21,9 @@ use crate::{
     data_dir::{DataDir, Lock, WriterOptions},
     exit::{Exit, misuse},
     log_url::LogUrl,
-    output,
+    objects_config, output,
     server_file::{Addresses, ServerFile},
+    snapshot,
     target::DATA_DEFAULT,
     topology,
 };
@@ -58,6 +59,9 @@ pub(crate) struct ServeArgs {
     /// A file of librdkafka's properties, key=value a line, such as those of TLS and SASL
     #[arg(long, value_name = "FILE")]
     log_config: Option<PathBuf>,
+    /// A file of object storage's properties for snapshots, key=value a line; AWS_… variables hold, too
+    #[arg(long, value_name = "FILE")]
+    objects_config: Option<PathBuf>,
     /// The number of data partitions of a new log; never changes [default: 4]
     #[arg(long, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=i64::from(DATA_PARTITIONS_MAX)))]
@@ -90,6 +94,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
         Some(Ok(topology)) => Some(topology),
         None => None,
     };
+    let properties = objects_config::read(args.objects_config.as_deref())?;
     let dir = DataDir::new(&args.data);
     let lock = dir.lock()?;
     let listener = TcpListener::bind(address)
@@ -100,7 +105,8 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
         engine = open(&dir, &lock, &args, topology.as_ref()) => engine?,
         () = stop.asked() => return Ok(Exit::Done),
     };
-    let served = serve(&dir, &args, listener, engine.clone(), stop).await;
+    let snapshots = Snapshots { maker: snapshot::maker(dir.path(), engine.stores()), properties };
+    let served = serve(&dir, &args, listener, (engine.clone(), snapshots), stop).await;
     engine.shutdown().await;
     served.map(|()| Exit::Done)
 }
@@ -140,13 +146,13 @@ async fn serve(
     dir: &DataDir,
     args: &ServeArgs,
     listener: TcpListener,
-    engine: Engine,
+    (engine, snapshots): (Engine, Snapshots),
     mut stop: Stop,
 ) -> anyhow::Result<()> {
     let addresses = Addresses { http: format!("http://{}", listener.local_addr()?) };
     let sql = Arc::new(Sql::new(Limits::default())?);
     let (stopping, stopped) = oneshot::channel::<()>();
-    let state = ApiState::new(engine.clone(), sql);
+    let state = ApiState::with_snapshots(engine.clone(), sql, snapshots);
     let api = headwater_api::serve(listener, state, async move {
         let _ = stopped.await;
     });
