@@ -136,6 +136,7 @@ impl Engine {
             Arc::clone(self.log()),
             Arc::clone(self.shared()),
             Arc::clone(&self.0.signer),
+            self.0.at_start.clone(),
         );
         self.spawn(tokio::spawn(outbox));
         if clock == ClockMode::Live {

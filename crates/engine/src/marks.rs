@@ -101,7 +101,12 @@ pub(crate) fn tick_before(snapshot: &Snapshot, at: Offset) -> Result<Option<(Off
 
 /// The first tick: when the log was opened.
 pub(crate) fn first_tick(snapshot: &Snapshot) -> Result<Option<(Offset, Clock)>> {
-    let found = snapshot.first_mark(&key(TICK, Offset(0)), &key(TICK, Offset(u64::MAX)))?;
+    tick_from(snapshot, Offset(0))
+}
+
+/// The first tick at or after an offset.
+pub(crate) fn tick_from(snapshot: &Snapshot, from: Offset) -> Result<Option<(Offset, Clock)>> {
+    let found = snapshot.first_mark(&key(TICK, from), &key(TICK, Offset(u64::MAX)))?;
     found.map(read_tick).transpose()
 }
 

@@ -6,12 +6,16 @@
 //! ```
 //!
 //! A crash between append and removal publishes again; the target's fold drops the repeat, for it
-//! keeps the last place in the sequence that it saw of each source.
+//! keeps the last place in the sequence that it saw of each source. A store that was folded anew, or
+//! restored, has entries that were published long ago: so nothing is published before every partition
+//! has folded what was on the log at the start, and what a target has by then is not sent again.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::future::try_join_all;
-use headwater_event::{Event, NewRecord, Outlet, PartitionId, Signer, decode_structured};
+use headwater_event::{
+    Event, NewRecord, Offset, Outlet, PartitionId, Signer, decode_structured,
+};
 use headwater_log::{AppendAck, EventLog};
 
 use crate::{
@@ -35,7 +39,18 @@ pub(crate) fn entry(to: PartitionId, outlet: Outlet, event: &Event) -> (Vec<u8>,
 }
 
 /// Publishes until the engine stops.
-pub(crate) async fn run(log: Arc<dyn EventLog>, shared: Arc<Shared>, signer: Arc<Signer>) {
+pub(crate) async fn run(
+    log: Arc<dyn EventLog>,
+    shared: Arc<Shared>,
+    signer: Arc<Signer>,
+    at_start: BTreeMap<PartitionId, Offset>,
+) {
+    for (id, end) in at_start {
+        let Some(partition) = shared.partition(id) else { continue };
+        let mut progress = partition.progress.subscribe();
+        let caught_up = progress.wait_for(|progress| progress.next >= end || shared.is_stopping());
+        let _ = caught_up.await;
+    }
     while !shared.is_stopping() {
         let mut published = 0;
         for partition in shared.partitions.values() {
@@ -68,6 +83,9 @@ async fn publish(
         let target = target_of(key)?;
         let event = decode_structured(value)
             .map_err(|refusal| damaged(&format!("outbox entry: {refusal}")))?;
+        if event.derived_from.is_some_and(|outlet| has(shared, target, outlet)) {
+            continue;
+        }
         let record = signer.sign(target, shared.epoch(), event.to_record());
         by_target.entry(target).or_default().push(record);
     }
@@ -81,6 +99,14 @@ async fn publish(
     let keys: Vec<_> = entries.into_iter().map(|(key, _)| key).collect();
     partition.store.outbox_remove(&keys)?;
     Ok(keys.len())
+}
+
+/// Whether the target has folded this event, or a later one of the same source.
+fn has(shared: &Shared, target: PartitionId, outlet: Outlet) -> bool {
+    shared.partition(target).is_some_and(|target| {
+        let progress = target.progress.borrow();
+        progress.head.received.get(&outlet.partition).is_some_and(|tally| tally.has(outlet))
+    })
 }
 
 fn target_of(key: &[u8]) -> Result<PartitionId> {

@@ -73,7 +73,7 @@ impl From<headwater_store::Error> for Error {
         let kind = match error.kind() {
             Kind::Retry => ErrorKind::Retry,
             Kind::Corrupt => ErrorKind::Corrupt,
-            Kind::Locked | Kind::NotFound => ErrorKind::Reject,
+            Kind::Locked | Kind::NotFound | Kind::Outdated => ErrorKind::Reject,
             Kind::Bug => ErrorKind::Bug,
         };
         Self::new(kind, chain(&error))

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::options::{Access, Shared, StoreOptions};
 use crate::partition::PartitionStore;
 
@@ -44,11 +44,37 @@ impl StoreSet {
                 if let Some(store) = open.get(name) {
                     return Ok(Arc::clone(store));
                 }
-                let store = Arc::new(PartitionStore::open_read_write(path, &self.shared)?);
+                let opened = match PartitionStore::open_read_write(path.clone(), &self.shared) {
+                    Err(error) if error.kind() == ErrorKind::Outdated => {
+                        self.set_aside(name, &error)?;
+                        PartitionStore::open_read_write(path, &self.shared)
+                    }
+                    opened => opened,
+                };
+                let store = Arc::new(opened?);
                 open.insert(name.to_owned(), Arc::clone(&store));
                 Ok(store)
             }
         }
+    }
+}
+
+impl StoreSet {
+    /// Moves a store of an older format out of the way: whoever opens it folds the log anew.
+    fn set_aside(&self, name: &str, why: &Error) -> Result<()> {
+        let aside = self.data_dir().join("store.outdated");
+        std::fs::create_dir_all(&aside).map_err(|e| Error::io("cannot make the folder", &aside, e))?;
+        let (from, to) = (self.folder.join(name), aside.join(name));
+        // One that was set aside before is older still, and nobody's only copy of anything.
+        if to.exists() {
+            std::fs::remove_dir_all(&to).map_err(|e| Error::io("cannot remove", &to, e))?;
+        }
+        std::fs::rename(&from, &to).map_err(|e| Error::io("cannot move", &from, e))?;
+        tracing::warn!(
+            partition = name, kept = %to.display(), %why,
+            "the store is folded anew from the log; remove what is kept when you are content"
+        );
+        Ok(())
     }
 }
 

@@ -54,6 +54,11 @@ impl Snapshot {
         stored.map(|stored| meta::decode(&self.place(), name, &stored)).transpose()
     }
 
+    /// What was kept for an event's identity.
+    pub fn get_id(&self, id: &[u8; 16]) -> Result<Option<Vec<u8>>> {
+        self.get(Family::Ids, id)
+    }
+
     /// Rows by key from `start` up to and without `end`; an empty `end` means to the last row.
     pub fn scan_latest(&self, start: Vec<u8>, end: Vec<u8>) -> LatestRows {
         let mut options = ReadOptions::default();
