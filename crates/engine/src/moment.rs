@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use headwater_event::{Offset, PartitionId, Record, payload::ClockMode};
 use headwater_fold::{Head, PartitionFold, Position, Stored};
 use headwater_log::{EventLog, ReadLimits};
-use headwater_query::{EventSource, Moment, PartitionRows, ReadError};
+use headwater_query::{AsOf, EventSource, Moment, PartitionRows, Past, ReadError};
 use headwater_store::{PartitionStore, Snapshot, StoreSet};
 
 use crate::{Error, ErrorKind, Result, clock::wall};
@@ -49,7 +50,21 @@ pub(crate) fn moment_of(
         compiled: Arc::new(control.compiled().clone()),
         // A log whose time is given has no other "now" than its last tick.
         read_time: if given { control.now() } else { wall() },
+        past: Arc::new(NoPast),
     })
+}
+
+/// Refuses the past: nothing here reads a store as it was.
+#[derive(Debug)]
+struct NoPast;
+
+#[async_trait]
+impl Past for NoPast {
+    async fn at(&self, as_of: &AsOf) -> Result<Arc<Moment>, headwater_query::Error> {
+        Err(headwater_query::Error::invalid(format!(
+            "as of {as_of}: the store answers as of now only; leave the moment out"
+        )))
+    }
 }
 
 #[derive(Debug)]

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+use async_trait::async_trait;
 use futures::stream::BoxStream;
 use headwater_event::{Offset, PartitionId, Record, Timestamp};
 use headwater_fold::{Compiled, Head, Position};
 
-use crate::ReadError;
+use crate::{AsOf, Error, ReadError};
 
 /// A stored key and its row.
 pub type KeyAndRow = (Vec<u8>, Vec<u8>);
@@ -41,8 +42,22 @@ pub trait EventSource: fmt::Debug + Send + Sync + 'static {
     ) -> BoxStream<'static, Result<Vec<Record>, ReadError>>;
 }
 
+/// What came before a moment. Implemented by the engine over stores and sealed history.
+#[async_trait]
+pub trait Past: fmt::Debug + Send + Sync {
+    /// The moment that is asked for.
+    ///
+    /// Its `compiled` is the topology that held there, its `read_time` the time asked for, or the
+    /// clock at the positions; its `past` is this one. Partitions that positions do not name are put
+    /// where they belong by the implementer. What is outside the log is [`ErrorKind::Invalid`], with
+    /// the range that is valid.
+    ///
+    /// [`ErrorKind::Invalid`]: crate::ErrorKind::Invalid
+    async fn at(&self, as_of: &AsOf) -> Result<Arc<Moment>, Error>;
+}
+
 /// The moment that a query sees.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Moment {
     /// Every partition, control first.
     pub partitions: Vec<Arc<dyn PartitionRows>>,
@@ -50,11 +65,28 @@ pub struct Moment {
     pub events: Arc<dyn EventSource>,
     /// The topology that control holds.
     pub compiled: Arc<Compiled>,
-    /// What `read_time()` answers.
+    /// What `now()` and `read_time()` answer.
     pub read_time: Timestamp,
+    /// What came before.
+    pub past: Arc<dyn Past>,
 }
 
 impl Moment {
+    /// A moment of its past; a partition that there is not is an error.
+    pub async fn at(&self, as_of: &AsOf) -> Result<Arc<Self>, Error> {
+        if let AsOf::Positions(positions) = as_of {
+            let known = |id| self.partitions.iter().any(|rows| rows.id() == id);
+            if let Some(unknown) = positions.keys().find(|id| !known(**id)) {
+                let ids: Vec<_> = self.partitions.iter().map(|r| r.id().to_string()).collect();
+                return Err(Error::invalid(format!(
+                    "as of {as_of}: there is no partition {unknown}; there are {}",
+                    ids.join(", ")
+                )));
+            }
+        }
+        self.past.at(as_of).await
+    }
+
     /// The last offset that was folded, by partition; partitions without records are left out.
     pub fn positions(&self) -> BTreeMap<PartitionId, Offset> {
         let folded = |rows: &Arc<dyn PartitionRows>| Some((rows.id(), rows.position()?.last));
