@@ -3,12 +3,16 @@
 use axum::{
     body::{Body, Bytes},
     extract::{DefaultBodyLimit, FromRequest as _, FromRequestParts, Query, Request},
-    http::{StatusCode, header, request::Parts},
+    http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use headwater_event::{PartitionId, Reason};
+use headwater_query::AsOf;
 use serde::de::DeserializeOwned;
 
 use crate::problem::{Kind, Problem};
+
+/// The header that names the moment to read at, as the parameter `as_of` does.
+const AS_OF: &str = "headwater-as-of";
 
 /// The query's parameters; one that is not known is refused, so that no misspelt filter is ignored.
 #[derive(Debug)]
@@ -22,6 +26,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
             .await
             .map(|Query(params)| Self(params))
             .map_err(|rejection| Problem::new(Kind::BadParameter, rejection.body_text()))
+    }
+}
+
+/// The moment that is asked for, by the parameter or by the header.
+pub(crate) fn as_of(parameter: Option<&str>, headers: &HeaderMap) -> Result<Option<AsOf>, Problem> {
+    let bad = |detail: String| Problem::new(Kind::BadParameter, detail);
+    let moment =
+        |text: &str| text.parse::<AsOf>().map(Some).map_err(|error| bad(format!("as_of {error}")));
+    let Some(header) = headers.get(AS_OF) else { return parameter.map_or(Ok(None), moment) };
+    let header = header.to_str().map_err(|_| bad(format!("the header {AS_OF} is not text")))?;
+    let header = moment(header)?;
+    match parameter.map(moment).transpose()? {
+        Some(parameter) if parameter != header => {
+            Err(bad(format!("as_of and the header {AS_OF} name two moments; send one of them")))
+        }
+        _ => Ok(header),
     }
 }
 

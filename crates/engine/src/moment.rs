@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use headwater_event::{Offset, PartitionId, Record, payload::ClockMode};
-use headwater_fold::{Head, PartitionFold, Position, Stored};
+use headwater_fold::{Head, LogIdentity, PartitionFold, Position, Stored};
 use headwater_log::{EventLog, ReadLimits};
-use headwater_query::{EventSource, Moment, PartitionRows, ReadError};
+use headwater_query::{AsOf, EventSource, Moment, PartitionRows, PartitionState, Past, ReadError};
 use headwater_store::{PartitionStore, Snapshot, StoreSet};
 
 use crate::{Error, ErrorKind, Result, clock::wall};
@@ -49,7 +50,21 @@ pub(crate) fn moment_of(
         compiled: Arc::new(control.compiled().clone()),
         // A log whose time is given has no other "now" than its last tick.
         read_time: if given { control.now() } else { wall() },
+        past: Arc::new(NoPast),
     })
+}
+
+/// Refuses the past: nothing here reads a store as it was.
+#[derive(Debug)]
+struct NoPast;
+
+#[async_trait]
+impl Past for NoPast {
+    async fn at(&self, as_of: &AsOf) -> Result<Arc<Moment>, headwater_query::Error> {
+        Err(headwater_query::Error::invalid(format!(
+            "as of {as_of}: the store answers as of now only; leave the moment out"
+        )))
+    }
 }
 
 #[derive(Debug)]
@@ -78,17 +93,26 @@ impl SnapshotRows {
     }
 }
 
+#[async_trait]
 impl PartitionRows for SnapshotRows {
     fn id(&self) -> PartitionId {
         self.id
     }
 
-    fn head(&self) -> &Head {
-        &self.head
+    fn log(&self) -> Option<&LogIdentity> {
+        self.head.log.as_ref()
     }
 
-    fn position(&self) -> Option<&Position> {
-        self.position.as_ref()
+    fn last(&self) -> Option<Offset> {
+        self.position.map(|position| position.last)
+    }
+
+    fn rows_about(&self, version_hex: &str) -> Option<u64> {
+        Some(self.head.digests.get(version_hex).map_or(0, |digest| digest.rows))
+    }
+
+    async fn state(&self) -> Result<PartitionState, ReadError> {
+        Ok(PartitionState { head: self.head.clone(), position: self.position })
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {

@@ -13,9 +13,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::future::try_join_all;
-use headwater_event::{
-    Event, NewRecord, Offset, Outlet, PartitionId, Signer, decode_structured,
-};
+use headwater_event::{Event, NewRecord, Offset, Outlet, PartitionId, Signer, decode_structured};
 use headwater_log::{AppendAck, EventLog};
 
 use crate::{

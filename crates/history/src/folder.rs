@@ -99,8 +99,7 @@ impl History {
     /// Gives a file that no manifest names any more the time of now: it is swept once that is long ago.
     pub(crate) fn retire(&self, piece: &Piece) {
         let path = self.dir.join(&piece.file);
-        let touched =
-            File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        let touched = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
         if let Err(error) = touched {
             tracing::debug!(path = %path.display(), %error, "a retired file was not touched");
         }
@@ -118,7 +117,8 @@ impl History {
         for entry in entries {
             let entry = entry.map_err(|error| Error::io("list", &self.dir, &error))?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let age = entry.metadata().and_then(|of| of.modified()).ok().and_then(|at| at.elapsed().ok());
+            let age =
+                entry.metadata().and_then(|of| of.modified()).ok().and_then(|at| at.elapsed().ok());
             if named.contains(&name) || age.is_none_or(|age| age < SWEEP_AFTER) {
                 continue;
             }

@@ -119,7 +119,8 @@ fn schema(table: &str, version: &str, key: &[Column], stored: &[Column]) -> Sche
     let known = !key.is_empty() || table != "unknown";
     if known {
         fields.push(Field::new("project", DataType::Utf8, true));
-        let of_key = |column: &Column| Field::new(&column.name, data_type(column.column_type), true);
+        let of_key =
+            |column: &Column| Field::new(&column.name, data_type(column.column_type), true);
         fields.extend(key.iter().map(of_key));
     }
     fields.push(Field::new("_event_source", DataType::Utf8, true));

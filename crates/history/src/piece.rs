@@ -58,10 +58,7 @@ impl Dropped {
     /// Both together.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self {
-            versions: self.versions + other.versions,
-            sum: self.sum.wrapping_add(other.sum),
-        }
+        Self { versions: self.versions + other.versions, sum: self.sum.wrapping_add(other.sum) }
     }
 }
 

@@ -67,11 +67,8 @@ fn value_of(column: headwater_fold::ColumnType, n: u8, nullable: bool) -> Value 
 }
 
 fn version(table: &Table, offset: u64, write: &Write) -> Version {
-    let values: Vec<_> = table
-        .key
-        .iter()
-        .map(|column| value_of(column.column_type, write.key, false))
-        .collect();
+    let values: Vec<_> =
+        table.key.iter().map(|column| value_of(column.column_type, write.key, false)).collect();
     let mut key = table.key_of(if write.key % 2 == 0 { "default" } else { "other" }, &values);
     if table.key.is_empty() {
         key.extend_from_slice(&offset.to_be_bytes());

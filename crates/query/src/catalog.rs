@@ -9,14 +9,15 @@ use async_trait::async_trait;
 use datafusion::{
     catalog::{CatalogProvider, SchemaProvider, TableProvider},
     common::{Result, TableReference, utils::datafusion_strsim::levenshtein},
-    datasource::MemTable,
     execution::session_state::SessionState,
 };
 use headwater_fold::Table;
 
 use crate::{
-    Error, Limits, Moment,
-    tables::{derived::with_derived, digests, events, positions, rows::RowsTable},
+    AsOf, Error, Limits, Moment,
+    tables::{
+        derived::with_derived, digests, events, positions, rows::RowsTable, states::StatesTable,
+    },
 };
 
 /// The catalog's name.
@@ -24,7 +25,7 @@ pub(crate) const CATALOG: &str = "headwater";
 /// The schema in which names without one are looked up.
 pub(crate) const SEARCH_PATH: &str = "public";
 /// DataFusion's own schema.
-const INFORMATION_SCHEMA: &str = "information_schema";
+pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
 
 /// A table that can be queried.
 #[derive(Debug, Clone)]
@@ -47,6 +48,8 @@ enum Kind {
 #[derive(Debug)]
 pub(crate) struct Catalog {
     moment: Arc<Moment>,
+    /// The moment that a table was asked for; `None` for the query's own.
+    as_of: Option<AsOf>,
     limits: Limits,
     /// Plans derived features; knows functions, not tables.
     expressions: Arc<SessionState>,
@@ -57,6 +60,7 @@ impl Catalog {
     pub(crate) fn new(
         built_in: &[Arc<Table>],
         moment: Arc<Moment>,
+        as_of: Option<AsOf>,
         limits: Limits,
         expressions: Arc<SessionState>,
     ) -> Self {
@@ -83,7 +87,12 @@ impl Catalog {
         .chain(built_in.iter().cloned().map(of_table))
         .chain(views.map(of_table))
         .collect();
-        Self { moment, limits, expressions, entries }
+        Self { moment, as_of, limits, expressions, entries }
+    }
+
+    /// The moment whose tables these are.
+    pub(crate) fn moment(&self) -> &Arc<Moment> {
+        &self.moment
     }
 
     /// All tables, by schema and name.
@@ -120,7 +129,31 @@ impl Catalog {
         } else {
             format!(" (did you mean {}?)", near.join(" or "))
         };
-        Err(Error::invalid(format!("there is no table {reference}{hint}; SHOW TABLES lists all")))
+        Err(Error::invalid(match &self.as_of {
+            None => format!("there is no table {reference}{hint}; SHOW TABLES lists all"),
+            Some(as_of) => format!("there is no table {reference} as of {as_of}{hint}"),
+        }))
+    }
+
+    /// A name that tells the moment, if one was asked for: scans of one name are taken for the same.
+    fn told(&self, name: &str) -> String {
+        match &self.as_of {
+            None => name.to_owned(),
+            Some(as_of) => format!("{name}@{as_of}"),
+        }
+    }
+
+    /// A table of this moment, and the name to scan it by.
+    pub(crate) fn versioned(
+        &self,
+        reference: &TableReference,
+    ) -> Result<(String, Arc<dyn TableProvider>), Error> {
+        self.check(reference)?;
+        let entry = self.find(reference.schema().unwrap_or(SEARCH_PATH), reference.table());
+        let entry =
+            entry.ok_or_else(|| Error::invalid(format!("there is no table {reference}")))?;
+        let name = self.told(&format!("{}.{}", entry.schema, entry.name));
+        Ok((name, self.provider(entry)?))
     }
 
     /// The full names of the tables that may have been meant, the nearest first.
@@ -141,19 +174,24 @@ impl Catalog {
     }
 
     fn provider(&self, entry: &Entry) -> Result<Arc<dyn TableProvider>, Error> {
-        let of_batch = |batch: arrow::record_batch::RecordBatch| {
-            let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
-            Ok(Arc::new(table) as Arc<dyn TableProvider>)
-        };
         let moment = || Arc::clone(&self.moment);
         match &entry.kind {
             Kind::Rows(table) => {
-                let rows = RowsTable::new(Arc::clone(table), moment(), self.limits.clone());
-                with_derived(table, Arc::new(rows), &self.expressions)
+                let shown = self.told(&table.full_name());
+                let rows = RowsTable::new(Arc::clone(table), moment(), shown, self.limits.clone());
+                let scan = self.told(&table.name);
+                with_derived(table, &scan, Arc::new(rows), &self.expressions)
             }
-            Kind::Events => Ok(Arc::new(events::EventsTable::new(moment()))),
-            Kind::Positions => of_batch(positions::batch(&self.moment)?),
-            Kind::Digests => of_batch(digests::batch(&self.moment, &self.tables())?),
+            Kind::Events => {
+                let shown = self.told("log.events");
+                Ok(Arc::new(events::EventsTable::new(moment(), shown)))
+            }
+            Kind::Positions => Ok(Arc::new(StatesTable::new(moment(), positions::batch)?)),
+            Kind::Digests => {
+                let tables = self.tables();
+                let batch = move |states: &_| digests::batch(states, &tables);
+                Ok(Arc::new(StatesTable::new(moment(), batch)?))
+            }
         }
     }
 

@@ -16,6 +16,8 @@ pub struct Limits {
     pub depth_max: usize,
     /// The length of a query's text.
     pub query_bytes_max: usize,
+    /// How many moments of the past a query compares: each holds a snapshot of every partition.
+    pub moments_max: usize,
 }
 
 impl Default for Limits {
@@ -27,6 +29,7 @@ impl Default for Limits {
             parallelism: None,
             depth_max: 50,
             query_bytes_max: 1 << 20,
+            moments_max: 8,
         }
     }
 }

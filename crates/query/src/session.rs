@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::DateTime;
 use datafusion::{
     catalog::{CatalogProviderList, MemoryCatalogProviderList},
     common::config::{ConfigNonZeroUsize, Dialect},
@@ -14,13 +15,14 @@ use datafusion::{
     prelude::SessionConfig,
 };
 use headwater_event::Timestamp;
-use headwater_fold::Table;
 
 use crate::{
-    Error, Limits, Moment,
+    AsOf, Error, Limits,
     catalog::{CATALOG, Catalog, SEARCH_PATH, Schemas},
     functions::{json_functions, read_time},
+    options,
     tables::schema::UTC,
+    versions::{AsOfPlanner, Versions},
 };
 
 /// How many of the largest consumers are named where memory runs out.
@@ -67,25 +69,33 @@ fn config(limits: &Limits) -> Result<SessionConfig, Error> {
 pub(crate) fn at(common: &SessionState, time: Timestamp) -> Result<SessionState, Error> {
     let mut state = common.clone();
     state.register_udf(Arc::new(read_time(time)))?;
-    state.mark_start_execution();
+    start(&mut state, time)?;
     Ok(state)
 }
 
-/// The state and the tables of one query.
+/// A query's `now()` is the time of its moment, never the wall clock.
+fn start(state: &mut SessionState, time: Timestamp) -> Result<(), Error> {
+    let now = DateTime::from_timestamp_micros(time.micros());
+    let now = now.ok_or_else(|| Error::invalid(format!("there is no such read time: {time}")))?;
+    state.mark_start_execution();
+    state.execution_props_mut().query_execution_start_time = Some(now);
+    Ok(())
+}
+
+/// The state of one query: its tables, and how those of the past are planned.
 pub(crate) fn of_query(
-    common: &SessionState,
-    built_in: &[Arc<Table>],
-    moment: Arc<Moment>,
-    limits: &Limits,
-) -> Result<(SessionState, Arc<Catalog>), Error> {
-    let expressions = Arc::new(at(common, moment.read_time)?);
-    let catalog =
-        Arc::new(Catalog::new(built_in, moment, limits.clone(), Arc::clone(&expressions)));
+    expressions: SessionState,
+    catalog: &Arc<Catalog>,
+    as_of: Option<&AsOf>,
+    versions: &Arc<Versions>,
+) -> Result<SessionState, Error> {
     let list = MemoryCatalogProviderList::new();
-    list.register_catalog(CATALOG.to_owned(), Arc::new(Schemas(Arc::clone(&catalog))));
-    let mut state = SessionStateBuilder::new_from_existing((*expressions).clone())
+    list.register_catalog(CATALOG.to_owned(), Arc::new(Schemas(Arc::clone(catalog))));
+    let mut state = SessionStateBuilder::new_from_existing(expressions)
         .with_catalog_list(Arc::new(list))
         .build();
-    state.mark_start_execution();
-    Ok((state, catalog))
+    state.register_relation_planner(Arc::new(AsOfPlanner(Arc::clone(versions))))?;
+    options::tell(&mut state, as_of);
+    start(&mut state, catalog.moment().read_time)?;
+    Ok(state)
 }

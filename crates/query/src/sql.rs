@@ -1,17 +1,23 @@
-//! The way of a query: parse → refuse or answer from the catalog → plan → stream.
+//! The way of a query: parse → find its moments → answer from the catalog, or plan → stream.
 
 use std::{fmt, sync::Arc};
 
 use datafusion::{
-    dataframe::DataFrame, execution::session_state::SessionState, prelude::SQLOptions,
-    sql::parser::Statement,
+    common::ParamValues, dataframe::DataFrame, execution::session_state::SessionState,
+    logical_expr::LogicalPlan, prelude::SQLOptions, sql::parser::Statement,
 };
 use headwater_event::Timestamp;
 use headwater_fold::{Table, family::built_in_tables};
 
 use crate::{
-    Answer, Error, Limits, Moment, parse, session, statements,
+    Answer, AsOf, Error, Limits, Moment, QueryOptions,
+    answer::Seen,
+    catalog::Catalog,
+    constant, options,
+    parse::{self, Setting},
+    session, statements,
     tables::{derived, schema::row_columns},
+    versions::{self, Versions},
 };
 
 /// Answers queries. Made once: all its queries share one bounded pool of memory.
@@ -34,19 +40,66 @@ impl Sql {
         Ok(Self { common: session::common(&limits)?, limits, built_in })
     }
 
-    /// Answers one query as of a moment. The answer streams; dropping it cancels the query.
+    /// Answers one query as of a moment, or as of the moments of its past that the options and the
+    /// text name. The answer streams; dropping it cancels the query.
     ///
     /// Must be called within a tokio runtime.
-    pub async fn query(&self, moment: Arc<Moment>, sql: &str) -> Result<Answer, Error> {
-        let statement = parse::statement(sql, &self.limits)?;
-        let positions = moment.positions();
-        let (state, catalog) =
-            session::of_query(&self.common, &self.built_in, moment, &self.limits)?;
+    pub async fn query(
+        &self,
+        moment: Arc<Moment>,
+        sql: &str,
+        options: &QueryOptions,
+    ) -> Result<Answer, Error> {
+        let parse::Request { as_of, mut statement } = parse::request(sql, &self.limits)?;
+        let asked = versions::take(&mut statement)?;
+        let as_of = self.as_of(as_of, &moment, options)?;
+        let base = base(moment, as_of.as_ref(), options.read_time).await?;
+        let expressions = session::at(&self.common, base.read_time)?;
+        let catalog_of =
+            |as_of: &AsOf, moment: Arc<Moment>| self.catalog(moment, Some(as_of.clone()));
+        let versions = Versions::find(asked, &base, &expressions, &self.limits, catalog_of).await?;
+        let seen = Seen {
+            as_of,
+            positions: base.positions(),
+            versions: versions
+                .moments()
+                .map(|(v, moment)| (v.clone(), moment.positions()))
+                .collect(),
+        };
+        let catalog = Arc::new(self.catalog(base, None)?);
+        let versions = Arc::new(versions);
+        let state = session::of_query(expressions, &catalog, seen.as_of.as_ref(), &versions)?;
         if let Some(batch) = statements::answer(&statement, &catalog, &state).await? {
-            return Ok(Answer::of(batch, positions));
+            versions.check_all_planned()?;
+            return Ok(Answer::of(batch, seen));
         }
-        let frame = plan(state, &catalog, statement).await?;
-        Ok(Answer::streaming(frame.execute_stream().await?, positions))
+        let plan = plan(&state, &catalog, statement, options).await?;
+        versions.check_all_planned()?;
+        let frame = DataFrame::new(state, plan);
+        Ok(Answer::streaming(frame.execute_stream().await?, seen))
+    }
+
+    /// The moment of all tables that name no other.
+    fn as_of(
+        &self,
+        set: Option<Setting>,
+        now: &Moment,
+        options: &QueryOptions,
+    ) -> Result<Option<AsOf>, Error> {
+        match set {
+            None => Ok(options.as_of.clone()),
+            Some(Setting::Default) => Ok(None),
+            Some(Setting::To(moment)) => {
+                let state = session::at(&self.common, options.read_time.unwrap_or(now.read_time))?;
+                constant::moment(&moment, &state).map(Some)
+            }
+        }
+    }
+
+    /// The tables of a moment.
+    fn catalog(&self, moment: Arc<Moment>, as_of: Option<AsOf>) -> Result<Catalog, Error> {
+        let expressions = Arc::new(session::at(&self.common, moment.read_time)?);
+        Ok(Catalog::new(&self.built_in, moment, as_of, self.limits.clone(), expressions))
     }
 
     /// Plans each derived feature of a view as a query would; tells every problem.
@@ -58,12 +111,29 @@ impl Sql {
     }
 }
 
+/// The moment that a query sees where it names no other.
+async fn base(
+    now: Arc<Moment>,
+    as_of: Option<&AsOf>,
+    read_time: Option<Timestamp>,
+) -> Result<Arc<Moment>, Error> {
+    let base = match as_of {
+        None => now,
+        Some(as_of) => now.at(as_of).await?,
+    };
+    Ok(match read_time {
+        None => base,
+        Some(read_time) => Arc::new(Moment { read_time, ..Moment::clone(&base) }),
+    })
+}
+
 async fn plan(
-    state: SessionState,
-    catalog: &crate::catalog::Catalog,
+    state: &SessionState,
+    catalog: &Catalog,
     statement: Statement,
-) -> Result<DataFrame, Error> {
-    for reference in state.resolve_table_references(&statement)? {
+    options: &QueryOptions,
+) -> Result<LogicalPlan, Error> {
+    for reference in state.resolve_table_references(&versions::without_past(&statement))? {
         catalog.check(&reference)?;
     }
     let plan = state.statement_to_plan(statement).await?;
@@ -72,5 +142,9 @@ async fn plan(
         .with_allow_dml(false)
         .with_allow_statements(false)
         .verify_plan(&plan)?;
-    Ok(DataFrame::new(state, plan))
+    if options.parameters.is_empty() {
+        return Ok(plan);
+    }
+    let values = ParamValues::from(options::scalars(&options.parameters)?);
+    Ok(plan.replace_params_with_values(&values)?)
 }

@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 
 use headwater_event::PartitionId;
-use headwater_query::Moment;
+use headwater_query::{Moment, QueryOptions};
 use serde_json::json;
 use support::{Reads, World, cells, table};
 
@@ -123,7 +123,8 @@ async fn only_wanted_columns_are_read() {
 #[tokio::test]
 async fn the_positions_are_told() {
     let (moment, _) = world();
-    let answer = support::sql().query(Arc::clone(&moment), "select 1").await.unwrap();
+    let options = QueryOptions::default();
+    let answer = support::sql().query(Arc::clone(&moment), "select 1", &options).await.unwrap();
     assert_eq!(answer.positions.len(), 3);
     assert!(answer.positions[&PartitionId::Control].0 > 100);
 }

@@ -14,8 +14,9 @@ use arrow::record_batch::RecordBatch;
 use futures::StreamExt as _;
 use headwater_event::PartitionId;
 use headwater_fold::{Head, Provenance, Row, Table, Value};
-use headwater_query::{ErrorKind, Limits, Moment, PartitionRows, Sql, function_docs};
+use headwater_query::{ErrorKind, Limits, Moment, PartitionRows, QueryOptions, Sql, function_docs};
 use headwater_topology::{DerivedFeature, ValueType};
+use support::past::NoPast;
 use support::{Reads, Snapshot, World, batches, cells, compiled, error, sql, table, topology};
 
 #[tokio::test]
@@ -64,28 +65,6 @@ async fn an_unknown_name_is_told_with_near_ones() {
     assert!(told.to_string().contains("status"), "{told}");
     let told = error(&moment, "show tables from nope").await;
     assert!(told.to_string().starts_with("there is no schema nope; there are"), "{told}");
-}
-
-#[tokio::test]
-async fn the_past_is_refused_rather_than_dropped() {
-    let (moment, _) = World::shop(1).moment();
-    for query in [
-        "select * from runs for system_time as of timestamp '1998-01-01'",
-        "select * from runs for system_time as of position('0:123')  r",
-        "with x as (select * from tracking.runs for system_time as of now()) select * from x",
-        "select (select count(*) from runs for system_time as of '1998-01-01')",
-        "select * from params p join runs for system_time as of '1998-01-01' using (run_id)",
-        "explain select * from runs for system_time as of '1998-01-01'",
-        "explain analyze select * from runs for system_time as of '1998-01-01'",
-        "select * from runs version as of 3",
-    ] {
-        let told = error(&moment, query).await;
-        assert_eq!(told.kind(), ErrorKind::Invalid, "{query}");
-        assert!(
-            told.to_string().contains("AS OF is not supported by this table"),
-            "{query}: {told}"
-        );
-    }
 }
 
 #[tokio::test]
@@ -225,6 +204,7 @@ fn large(rows: u32) -> (Arc<Moment>, Arc<Reads>) {
         events: Arc::clone(&small.events),
         compiled: Arc::clone(&small.compiled),
         read_time: small.read_time,
+        past: Arc::new(NoPast),
     };
     (Arc::new(moment), reads)
 }
@@ -245,7 +225,9 @@ async fn memory_is_bounded() {
 #[tokio::test]
 async fn dropping_the_answer_stops_the_scan() {
     let (moment, reads) = large(200_000);
-    let mut answer = sql().query(Arc::clone(&moment), "select * from labels").await.unwrap();
+    let options = QueryOptions::default();
+    let answer = sql().query(Arc::clone(&moment), "select * from labels", &options).await;
+    let mut answer = answer.unwrap();
     let first = answer.batches.next().await.unwrap().unwrap();
     assert_eq!(first.num_rows(), 8_192);
     drop(answer);
@@ -274,6 +256,7 @@ async fn a_damaged_row_ends_the_answer_with_an_error() {
         events: Arc::clone(&moment.events),
         compiled: Arc::clone(&moment.compiled),
         read_time: moment.read_time,
+        past: Arc::new(NoPast),
     });
     let told = error(&moment, "select count(label) from labels").await;
     assert_eq!(told.kind(), ErrorKind::Failed);

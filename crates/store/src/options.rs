@@ -42,15 +42,8 @@ pub(crate) enum Family {
 }
 
 impl Family {
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Latest,
-        Self::Tail,
-        Self::Ids,
-        Self::Outbox,
-        Self::Meta,
-        Self::Sealed,
-        Self::Marks,
-    ];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Latest, Self::Tail, Self::Ids, Self::Outbox, Self::Meta, Self::Sealed, Self::Marks];
 
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -71,7 +71,11 @@ impl PartitionStore {
     }
 
     /// Writes a batch after which what was known of the tail no longer holds.
-    pub(crate) fn write_with_new_generation(&self, mut batch: WriteBatch, what: &str) -> Result<()> {
+    pub(crate) fn write_with_new_generation(
+        &self,
+        mut batch: WriteBatch,
+        what: &str,
+    ) -> Result<()> {
         let mut generation = self.generation.lock().unwrap_or_else(PoisonError::into_inner);
         let next = *generation + 1;
         let value = meta::encode(GENERATION, &next.to_le_bytes());

@@ -97,7 +97,11 @@ impl Snapshot {
         self.sealed_from(&[], |_| true)
     }
 
-    fn sealed_from(&self, start: &[u8], wanted: impl Fn(&SealedRange) -> bool) -> Result<Vec<Sealed>> {
+    fn sealed_from(
+        &self,
+        start: &[u8],
+        wanted: impl Fn(&SealedRange) -> bool,
+    ) -> Result<Vec<Sealed>> {
         let mut cursor = self.cursor(Family::Sealed, rocksdb::ReadOptions::default(), start)?;
         let mut out = Vec::new();
         while let Some((key, value)) = cursor.item() {

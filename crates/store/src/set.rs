@@ -63,7 +63,8 @@ impl StoreSet {
     /// Moves a store of an older format out of the way: whoever opens it folds the log anew.
     fn set_aside(&self, name: &str, why: &Error) -> Result<()> {
         let aside = self.data_dir().join("store.outdated");
-        std::fs::create_dir_all(&aside).map_err(|e| Error::io("cannot make the folder", &aside, e))?;
+        std::fs::create_dir_all(&aside)
+            .map_err(|e| Error::io("cannot make the folder", &aside, e))?;
         let (from, to) = (self.folder.join(name), aside.join(name));
         // One that was set aside before is older still, and nobody's only copy of anything.
         if to.exists() {

@@ -111,7 +111,10 @@ impl Snapshot {
         let mut streams = Vec::new();
         while let Some((key, _)) = cursor.item() {
             let Some((stream, _)) = tail::place_of(key) else {
-                return Err(Error::corrupt(format!("a history block's key in {} is cut", self.place())));
+                return Err(Error::corrupt(format!(
+                    "a history block's key in {} is cut",
+                    self.place()
+                )));
             };
             streams.push(stream);
             match u64::from_be_bytes(stream).checked_add(1) {

@@ -423,7 +423,11 @@ fn stretches_are_sealed_one_by_one_and_snapshots_keep_theirs() {
     while let Some(stretch) = store.snapshot().unsealed(3 * SEAL_EVERY + 2).unwrap() {
         let view = *stretch.versions[0].key.first_chunk::<8>().unwrap();
         let range = SealedRange { view, from: stretch.from, to: stretch.to };
-        sealed.push((String::from_utf8_lossy(&view).into_owned(), stretch.from, stretch.versions.len()));
+        sealed.push((
+            String::from_utf8_lossy(&view).into_owned(),
+            stretch.from,
+            stretch.versions.len(),
+        ));
         store.seal(&stretch, &[(range, b"a file".to_vec())]).unwrap();
     }
     let m = "view-00m".to_owned();

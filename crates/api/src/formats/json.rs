@@ -1,4 +1,4 @@
-//! One JSON object: `{"columns": […], "positions": {…}, "rows": […]}`.
+//! One JSON object: `{"columns": […], "positions": {…}, "rows": […]}`, and the moments asked for.
 //!
 //! The rows come last, so that they can stream and a broken-off answer is no JSON.
 
@@ -7,7 +7,7 @@ use arrow::{
     error::ArrowError,
     record_batch::RecordBatch,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     Encoder,
@@ -20,14 +20,16 @@ pub(super) struct JsonEncoder {
 }
 
 impl JsonEncoder {
-    pub(super) fn new(schema: &SchemaRef, positions: &Value) -> Self {
+    pub(super) fn new(schema: &SchemaRef, seen: &Map<String, Value>) -> Self {
         let column = |field: &std::sync::Arc<arrow::datatypes::Field>| {
             let name = field.name();
             json!({"name": name, "type": sql_type(field.data_type()), "nullable": field.is_nullable()})
         };
         let columns: Vec<Value> = schema.fields().iter().map(column).collect();
         let columns = Value::Array(columns);
-        let head = format!("{{\"columns\":{columns},\n\"positions\":{positions},\n\"rows\":[\n");
+        let seen = seen.iter().map(|(name, value)| format!("\"{name}\":{value},\n"));
+        let seen: String = seen.collect();
+        let head = format!("{{\"columns\":{columns},\n{seen}\"rows\":[\n");
         Self { head: head.into_bytes(), rows: Rows::new() }
     }
 }

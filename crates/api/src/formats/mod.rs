@@ -13,6 +13,7 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use headwater_query::Batches;
+use serde_json::{Map, Value};
 
 use crate::{
     accept,
@@ -71,13 +72,13 @@ impl Format {
     fn encoder(
         self,
         schema: &SchemaRef,
-        positions: &serde_json::Value,
+        seen: &Map<String, Value>,
     ) -> Result<Box<dyn Encoder>, Problem> {
         if matches!(self, Self::Json | Self::Ndjson) {
             check_names(schema)?;
         }
         Ok(match self {
-            Self::Json => Box::new(json::JsonEncoder::new(schema, positions)),
+            Self::Json => Box::new(json::JsonEncoder::new(schema, seen)),
             Self::Ndjson => Box::new(ndjson::NdjsonEncoder::new()),
             Self::Arrow => Box::new(arrow::ArrowEncoder::new(schema).map_err(unencodable)?),
             Self::Csv => Box::new(csv::CsvEncoder::new(schema)),
@@ -106,14 +107,14 @@ trait Encoder: Send {
     fn tail(&mut self) -> Result<Vec<u8>, ArrowError>;
 }
 
-/// The parts of an answer's body in this form.
+/// The parts of an answer's body in this form; JSON also tells what the query saw.
 pub(crate) fn parts(
     format: Format,
     schema: &SchemaRef,
     batches: Batches,
-    positions: &serde_json::Value,
+    seen: &Map<String, Value>,
 ) -> Result<Parts, Problem> {
-    let encoder = format.encoder(schema, positions)?;
+    let encoder = format.encoder(schema, seen)?;
     let body = stream::try_unfold(Step::Head(encoder, batches), step);
     // Nothing follows a problem, and an empty part would end a chunked body.
     Ok(body

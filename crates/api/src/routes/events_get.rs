@@ -51,13 +51,16 @@ pub(crate) struct GetParams {
     #[serde(default)]
     #[param(required = false)]
     follow: bool,
+    /// Only what was on the log at this moment: a time such as `1997-01-01T10:30:00Z` or `1997-01-01`,
+    /// or last offsets such as `control:7,0:123`. The header `Headwater-As-Of` does the same.
+    as_of: Option<String>,
 }
 
 /// Shows the log: what was on it, in the order of appending, and with `follow` what comes.
 ///
 /// Each line is `{"event": {…}, "partition": "0", "offset": 12, "appended_at": "…"}`; a record that is no
 /// event has `"dead": {"reason", "detail"}` in the event's place. To go on after a limit, give as `from`
-/// the offset after the last one of each partition. A batch leaves out what is no event, and tells the
+/// the offset after the last one of each partition. With `as_of` what came later is left out. A batch leaves out what is no event, and tells the
 /// place as `hwpartition`, `hwoffset` and `hwappendedat`. An answer that breaks off ends with a line
 /// `{"error": {…}}` and an aborted body.
 #[utoipa::path(
@@ -82,10 +85,11 @@ pub(crate) async fn get_events(
 ) -> Result<Response, Problem> {
     let shape = shape(&headers, params.follow)?;
     let limit = limit(&params)?;
+    let last = last(&state, &params, &headers).await?;
     let from = from(&state, &params).await?;
     let filter =
         Filter { event_type: params.event_type, subject: params.subject, source: params.source };
-    let scan = Scan::open(state.engine(), &from, filter, shape, limit).await?;
+    let scan = Scan::open(state.engine(), &from, last.as_ref(), filter, shape, limit).await?;
     let ends = HeaderValue::from_str(&positions_text(&scan.ends())).ok();
     let parts = match params.follow {
         true => until_stopped(scan.following(), state.stopped()),
@@ -153,6 +157,22 @@ async fn from(
         from.insert(partition, offset);
     }
     Ok(from)
+}
+
+/// The last offset of each partition at the moment that is asked for; `None` if none is.
+async fn last(
+    state: &ApiState,
+    params: &GetParams,
+    headers: &HeaderMap,
+) -> Result<Option<BTreeMap<PartitionId, Offset>>, Problem> {
+    let Some(as_of) = params::as_of(params.as_of.as_deref(), headers)? else { return Ok(None) };
+    if params.follow {
+        let detail =
+            "what was on the log at a moment has no more to come; leave out follow or as_of";
+        return Err(Problem::new(Kind::BadParameter, detail));
+    }
+    let moment = state.engine().moment().await?.at(&as_of).await?;
+    Ok(Some(moment.positions()))
 }
 
 fn positions_of(text: &str, count: u32) -> Result<BTreeMap<PartitionId, Offset>, Problem> {

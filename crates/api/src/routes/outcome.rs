@@ -7,6 +7,7 @@ use arrow::{
     record_batch::RecordBatch,
 };
 use headwater_event::{Event, Offset, PartitionId};
+use headwater_query::QueryOptions;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -87,7 +88,8 @@ fn quoted(text: &str) -> String {
 
 async fn first(state: &ApiState, query: &str) -> Result<Option<(String, String)>, Problem> {
     let moment = Arc::new(state.engine().moment().await?);
-    let batches = state.sql().query(moment, query).await?.collect().await?;
+    let answer = state.sql().query(moment, query, &QueryOptions::default()).await?;
+    let batches = answer.collect().await?;
     Ok(batches.iter().find_map(|batch| Some((text(batch, 0)?, text(batch, 1)?))))
 }
 

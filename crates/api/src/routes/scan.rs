@@ -127,10 +127,11 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    /// Readers of these partitions from these offsets.
+    /// Readers of these partitions from these offsets, up to the last ones if they are given.
     pub(super) async fn open(
         engine: &Engine,
         from: &BTreeMap<PartitionId, Offset>,
+        last: Option<&BTreeMap<PartitionId, Offset>>,
         filter: Filter,
         shape: Shape,
         limit: Option<usize>,
@@ -140,7 +141,11 @@ impl Scan {
         let limits = ReadLimits { records_max: SCAN_RECORDS_MAX, bytes_max };
         let mut cursors = Vec::with_capacity(from.len());
         for (partition, offset) in from {
-            let end = engine.log().end(*partition).await?;
+            let mut end = engine.log().end(*partition).await?;
+            if let Some(last) = last {
+                // A partition without a last offset had no record yet.
+                end = last.get(partition).map_or(Offset(0), |last| last.next()).min(end);
+            }
             let reader = engine.log().reader(*partition, *offset).await?;
             let partition = *partition;
             cursors.push(Cursor { partition, reader, buffer: VecDeque::new(), limits, end });

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use headwater_engine::Ack;
-use headwater_event::Timestamp;
+use headwater_query::QueryOptions;
 use reqwest::{Response, StatusCode, Url, header};
 use serde::Deserialize;
 use serde_json::json;
@@ -129,16 +129,19 @@ impl Server {
     pub(crate) async fn sql(
         &self,
         query: &str,
-        read_time: Option<Timestamp>,
+        options: &QueryOptions,
     ) -> anyhow::Result<Answered> {
-        if read_time.is_some() {
+        if options.read_time.is_some() {
             return Err(misuse(
                 "--read-time is for a data folder: give --data DIR instead of --url",
             ));
         }
-        let request = self.http.post(self.at("sql")?).header(header::ACCEPT, ARROW);
-        let response = request.json(&json!({ "query": query })).send().await;
-        let response = self.good(response).await?;
+        let mut request = self.http.post(self.at("sql")?).header(header::ACCEPT, ARROW);
+        if let Some(as_of) = &options.as_of {
+            request = request.query(&[("as_of", as_of.to_string())]);
+        }
+        let body = json!({ "query": query, "parameters": options.parameters });
+        let response = self.good(request.json(&body).send().await).await?;
         answer::decoded(response).await
     }
 

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use headwater_engine::{Ack, Engine, EngineConfig, Submitted};
 use headwater_event::{Event, Offset, PartitionId, payload::ClockMode};
 use headwater_fold::Outcome;
-use headwater_query::{Limits, Sql};
+use headwater_query::{Limits, QueryOptions, Sql};
 use serde::Serialize;
 
 use super::{
@@ -53,7 +53,8 @@ impl Session {
     /// The rows that a query answers now.
     pub(crate) async fn ask(&self, sql: &str) -> Result<Rows> {
         let moment = Arc::new(self.engine.moment().await?);
-        let answer = self.sql.query(moment, sql).await.with_context(|| format!("in {sql}"))?;
+        let answer = self.sql.query(moment, sql, &QueryOptions::default()).await;
+        let answer = answer.with_context(|| format!("in {sql}"))?;
         Ok(Rows(answer.collect().await.with_context(|| format!("in {sql}"))?))
     }
 

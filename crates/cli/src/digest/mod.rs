@@ -5,6 +5,7 @@ mod heads;
 use arrow::{array::RecordBatch, util::display::array_value_to_string};
 use clap::Args;
 use futures::TryStreamExt as _;
+use headwater_query::{AsOf, QueryOptions};
 use serde::Serialize;
 
 use crate::{
@@ -22,6 +23,7 @@ const QUERY: &str = "select \"table\", version, rows, latest, versions, history 
 #[derive(Debug, Args)]
 #[command(after_help = "EXAMPLES:\n  \
     headwater digest\n  \
+    headwater digest --as-of 1997-02-01\n  \
     headwater digest --data a --json > a.json; headwater digest --data b --json > b.json; diff a.json b.json\n\n\
     Equal digests mean equal rows, whatever the number of partitions and wherever the log is.\n\n  \
     headwater digest --log >> heads.txt\n\n\
@@ -32,8 +34,12 @@ pub(crate) struct DigestArgs {
     target: TargetArgs,
     /// Print how far each partition of the log goes and the chain over it, instead of the views'
     /// digests
-    #[arg(long)]
+    #[arg(long, conflicts_with = "as_of")]
     log: bool,
+    /// The moment whose digests are told: a time, or the last offset of partitions, as in
+    /// control:7,0:123; left out, now
+    #[arg(long, value_name = "MOMENT")]
+    as_of: Option<AsOf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -56,7 +62,8 @@ pub(crate) async fn run(args: DigestArgs) -> anyhow::Result<Exit> {
         heads::run(&args.target, args.json).await?;
         return Ok(Exit::Done);
     }
-    let answer = sql::ask(&args.target, QUERY, None).await?;
+    let options = QueryOptions { as_of: args.as_of, ..QueryOptions::default() };
+    let answer = sql::ask(&args.target, QUERY, &options).await?;
     let batches: Vec<RecordBatch> = answer.batches.try_collect().await?;
     let mut views = Vec::new();
     for batch in &batches {

@@ -1,6 +1,10 @@
 //! The events of a data folder's log, read by this process: partitions merged by the time of appending.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use headwater_engine::open_moment;
@@ -12,6 +16,7 @@ use super::{EventsArgs, From, Printer};
 use crate::{
     data_dir::{DataDir, Reader},
     exit::misuse,
+    sql,
 };
 
 /// How long a reader waits for what is on the log.
@@ -82,10 +87,15 @@ async fn lanes(reader: &Reader, args: &EventsArgs) -> anyhow::Result<Vec<Lane>> 
             "there is no partition {unknown}: the log has control and {count} data partitions"
         )));
     }
+    let last = last(reader, args).await?;
     let wanted = |id: &PartitionId| args.partition.is_none_or(|partition| partition == *id);
     let mut lanes = Vec::new();
     for partition in known.into_iter().filter(wanted) {
-        let end = log.end(partition).await?;
+        let mut end = log.end(partition).await?;
+        if let Some(last) = &last {
+            // A partition without a last offset had no record yet.
+            end = last.get(&partition).map_or(Offset(0), |last| last.next()).min(end);
+        }
         let from = match &args.from {
             From::Start => Offset(0),
             From::End => end,
@@ -95,6 +105,17 @@ async fn lanes(reader: &Reader, args: &EventsArgs) -> anyhow::Result<Vec<Lane>> 
         lanes.push(Lane { partition, reader, buffer: VecDeque::new(), end });
     }
     Ok(lanes)
+}
+
+/// The last offset of each partition at the moment that is asked for; `None` if none is.
+async fn last(
+    reader: &Reader,
+    args: &EventsArgs,
+) -> anyhow::Result<Option<BTreeMap<PartitionId, Offset>>> {
+    let Some(as_of) = &args.as_of else { return Ok(None) };
+    let now = open_moment(Arc::clone(&reader.log), &reader.stores).await;
+    let now = now.context("failed to read the data folder")?;
+    Ok(Some(now.at(as_of).await.map_err(sql::told)?.positions()))
 }
 
 impl Lane {
@@ -169,7 +190,7 @@ fn show(
 
 /// By the key that the log was opened with, as far as it was folded yet.
 async fn verifier(reader: &Reader) -> Option<Verifier> {
-    let moment = open_moment(std::sync::Arc::clone(&reader.log), &reader.stores).await.ok()?;
-    let log = moment.partitions.first()?.head().log.clone()?;
+    let moment = open_moment(Arc::clone(&reader.log), &reader.stores).await.ok()?;
+    let log = moment.partitions.first()?.log().cloned()?;
     Verifier::new(&log.verifying_key, log.log_id)
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use headwater_event::{Event, Offset, PartitionId};
+use headwater_query::AsOf;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -22,6 +23,7 @@ use crate::{
     headwater events --type app.order.placed --subject customer-1\n  \
     headwater events --from 0:100,1:250 --json\n  \
     headwater events --from end --follow\n  \
+    headwater events --as-of 1997-02-01\n  \
     headwater events --json | jq -c 'select(.event.type == \"app.order.placed\") | .event'\n\n\
     Events come in the order in which they were appended. A record that is no event is shown as\n\
     dead, with the reason.")]
@@ -43,6 +45,10 @@ pub(crate) struct EventsArgs {
     /// How many at most
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
+    /// Only what was on the log at this moment: a time, or the last offset of partitions, as in
+    /// control:7,0:123
+    #[arg(long, value_name = "MOMENT", conflicts_with = "follow")]
+    as_of: Option<AsOf>,
     /// Go on with what comes
     #[arg(long)]
     follow: bool,

@@ -41,10 +41,16 @@ pub(super) async fn list(
 
 fn filters(args: &EventsArgs) -> Vec<(&'static str, String)> {
     let partition = args.partition.map(|partition| partition.to_string());
-    [("type", &args.event_type), ("subject", &args.subject), ("partition", &partition)]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value.clone()?)))
-        .collect()
+    let as_of = args.as_of.as_ref().map(ToString::to_string);
+    [
+        ("type", &args.event_type),
+        ("subject", &args.subject),
+        ("partition", &partition),
+        ("as_of", &as_of),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value.clone()?)))
+    .collect()
 }
 
 fn from(args: &EventsArgs, next: &BTreeMap<String, u64>) -> String {

@@ -45,6 +45,8 @@ pub(crate) struct Answered {
     pub(crate) schema: SchemaRef,
     /// The rows; an error is the last item.
     pub(crate) batches: Pin<Box<dyn Stream<Item = anyhow::Result<RecordBatch>> + Send>>,
+    /// The moments that were asked for, and the positions at which they are.
+    pub(crate) seen: Vec<(String, String)>,
 }
 
 /// Writes the answer to standard output and says how many rows it has.

@@ -8,7 +8,7 @@ use headwater_fold::Outcome;
 use headwater_log::{EventLog, MemoryLog};
 use headwater_log_embedded::{EmbeddedLog, Options};
 use headwater_log_kafka::{KafkaConfig, KafkaLog, testing::TestBroker};
-use headwater_query::{Limits, Moment, Sql};
+use headwater_query::{Limits, Moment, QueryOptions, Sql};
 use headwater_store::{Access, StoreOptions, StoreSet};
 use headwater_topology::{SourceFile, Topology};
 use serde_json::json;
@@ -176,7 +176,8 @@ pub(crate) async fn submit(engine: &Engine, events: Vec<Event>) -> Vec<Outcome> 
 
 /// The rows of a query as JSON-like text, a line each.
 pub(crate) async fn query(moment: Moment, sql: &str) -> Vec<String> {
-    let answer = Sql::new(Limits::default()).unwrap().query(Arc::new(moment), sql).await.unwrap();
+    let engine = Sql::new(Limits::default()).unwrap();
+    let answer = engine.query(Arc::new(moment), sql, &QueryOptions::default()).await.unwrap();
     let batches = answer.collect().await.unwrap();
     let mut lines = Vec::new();
     for batch in &batches {

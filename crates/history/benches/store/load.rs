@@ -95,7 +95,9 @@ impl Load {
 /// A sum over rows, so that no reader can leave any out, and all must agree.
 pub(crate) fn checksum(sum: u64, key: &[u8], row: &[u8]) -> u64 {
     let last = |bytes: &[u8]| bytes.last_chunk().copied().map_or(0, u64::from_le_bytes);
-    sum.wrapping_add(last(key).wrapping_mul(31) ^ row.first_chunk().copied().map_or(0, u64::from_le_bytes))
+    sum.wrapping_add(
+        last(key).wrapping_mul(31) ^ row.first_chunk().copied().map_or(0, u64::from_le_bytes),
+    )
 }
 
 /// What a query does with a row at least: reads its values.

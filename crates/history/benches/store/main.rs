@@ -4,7 +4,12 @@
 //! key as likely as another and once skewed (zipf 1.0): ten versions a key. One thread writes and reads;
 //! ours seals beside it, as a server does. All three get the same keys and rows, compress and filter
 //! alike, and must give the same answers before a figure is printed.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a benchmark")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a benchmark"
+)]
 
 mod load;
 mod ours;

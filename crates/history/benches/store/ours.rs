@@ -62,8 +62,7 @@ fn write(load: &Load, store: &PartitionStore, folded: &AtomicU64) -> Duration {
             .collect();
         let latest: BTreeMap<_, _> =
             versions.iter().map(|v| (v.key.clone(), v.row.clone())).collect();
-        let commit =
-            Commit { latest: latest.into_iter().collect(), versions, ..Commit::default() };
+        let commit = Commit { latest: latest.into_iter().collect(), versions, ..Commit::default() };
         let began = Instant::now();
         store.commit(&commit).unwrap();
         longest = longest.max(began.elapsed());

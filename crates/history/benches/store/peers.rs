@@ -138,7 +138,11 @@ fn stamp(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(bytes.try_into().unwrap())
 }
 
-fn write(load: &Load, figures: &mut Figures, mut commit: impl FnMut(std::ops::Range<usize>) -> f64) {
+fn write(
+    load: &Load,
+    figures: &mut Figures,
+    mut commit: impl FnMut(std::ops::Range<usize>) -> f64,
+) {
     let _ = load;
     let (seconds, longest) = timed(|| {
         let batches = (0..UPSERTS).step_by(BATCH);

@@ -9,7 +9,7 @@ use arrow::datatypes::Schema;
 use datafusion::{
     catalog::{TableProvider, view::ViewTable},
     common::metadata::FieldMetadata,
-    common::{DFSchema, tree_node::TreeNode as _},
+    common::{Column, DFSchema, TableReference, tree_node::TreeNode as _},
     datasource::provider_as_source,
     execution::session_state::SessionState,
     logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Volatility, cast, col},
@@ -23,25 +23,29 @@ use crate::{Error, functions::READ_TIME};
 /// The stored column before which the derived ones stand.
 const AFTER: &str = "_event_time";
 
-/// A provider of the stored columns and the derived ones.
+/// A provider of the stored columns and the derived ones, over a scan of this name.
 pub(crate) fn with_derived(
     table: &Table,
+    scan: &str,
     stored: Arc<dyn TableProvider>,
     state: &SessionState,
 ) -> Result<Arc<dyn TableProvider>, Error> {
     if table.derived.is_empty() {
         return Ok(stored);
     }
-    Ok(Arc::new(ViewTable::new(plan(table, stored, state)?, None)))
+    Ok(Arc::new(ViewTable::new(plan(table, scan, stored, state)?, None)))
 }
 
 /// The plan that computes the derived columns.
 fn plan(
     table: &Table,
+    scan: &str,
     stored: Arc<dyn TableProvider>,
     state: &SessionState,
 ) -> Result<LogicalPlan, Error> {
-    let schema = DFSchema::try_from_qualified_schema(&*table.name, &stored.schema())?;
+    // A bare name: the one that tells a moment holds dots.
+    let name = TableReference::bare(scan);
+    let schema = DFSchema::try_from_qualified_schema(name.clone(), &stored.schema())?;
     let mut columns = Vec::with_capacity(schema.fields().len() + table.derived.len());
     for stored in schema.fields() {
         if stored.name() == AFTER {
@@ -52,9 +56,9 @@ fn plan(
                 );
             }
         }
-        columns.push(col(datafusion::common::Column::new(Some(&*table.name), stored.name())));
+        columns.push(col(Column::new(Some(name.clone()), stored.name())));
     }
-    let scan = LogicalPlanBuilder::scan(&*table.name, provider_as_source(stored), None)?;
+    let scan = LogicalPlanBuilder::scan(name, provider_as_source(stored), None)?;
     Ok(scan.project(columns)?.build()?)
 }
 

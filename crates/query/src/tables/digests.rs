@@ -12,17 +12,18 @@ use headwater_fold::{Digest, Table};
 use super::{
     positions::{of_columns, signed},
     schema::field,
+    states::States,
 };
-use crate::{Error, Moment};
+use crate::Error;
 
 /// What the table tells.
 pub(crate) const DESCRIPTION: &str =
     "The digest of each table's rows over all partitions: equal digests, equal rows.";
 
 /// The table's only batch: a row for each of these tables.
-pub(crate) fn batch(moment: &Moment, tables: &[Arc<Table>]) -> Result<RecordBatch, Error> {
+pub(crate) fn batch(states: &States, tables: &[Arc<Table>]) -> Result<RecordBatch, Error> {
     let digests: Vec<(&Table, Digest)> =
-        tables.iter().map(|table| (&**table, digest(moment, &table.version_hex()))).collect();
+        tables.iter().map(|table| (&**table, digest(states, &table.version_hex()))).collect();
     let texts = |text: fn(&(&Table, Digest)) -> String| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(digests.iter().map(text)))
     };
@@ -53,7 +54,7 @@ pub(crate) fn batch(moment: &Moment, tables: &[Arc<Table>]) -> Result<RecordBatc
     ])
 }
 
-fn digest(moment: &Moment, version_hex: &str) -> Digest {
-    let digests = moment.partitions.iter().map(|rows| rows.head().digests.get(version_hex));
+fn digest(states: &States, version_hex: &str) -> Digest {
+    let digests = states.iter().map(|(_, state)| state.head.digests.get(version_hex));
     digests.flatten().fold(Digest::default(), |sum, digest| sum.merge(*digest))
 }

@@ -62,12 +62,14 @@ pub(crate) fn schema() -> Schema {
 #[derive(Debug)]
 pub(crate) struct EventsTable {
     moment: Arc<Moment>,
+    /// What `EXPLAIN` calls it.
+    shown: String,
     schema: SchemaRef,
 }
 
 impl EventsTable {
-    pub(crate) fn new(moment: Arc<Moment>) -> Self {
-        Self { moment, schema: Arc::new(schema()) }
+    pub(crate) fn new(moment: Arc<Moment>, shown: String) -> Self {
+        Self { moment, shown, schema: Arc::new(schema()) }
     }
 }
 
@@ -108,7 +110,7 @@ impl TableProvider for EventsTable {
         let part = |rows: &Arc<dyn PartitionRows>| {
             let id = rows.id();
             let named = wanted.as_ref().is_none_or(|wanted| wanted.contains(&id.to_string()));
-            let to = rows.position()?.last.next().0.min(to);
+            let to = rows.last()?.next().0.min(to);
             (named && from < to).then(|| Part {
                 partition: id,
                 from: Offset(from),
@@ -121,14 +123,15 @@ impl TableProvider for EventsTable {
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
         let log = Arc::clone(&self.moment.events);
-        let source = EventsSource { log, parts, schema: Arc::clone(&schema) };
+        let shown = self.shown.clone();
+        let source = EventsSource { log, shown, parts, schema: Arc::clone(&schema) };
         Ok(Arc::new(ScanExec::new(Arc::new(source), schema, None, limit)))
     }
 }
 
 /// Who signed a record is checked by the key that the log was opened with.
 fn verifier(rows: &dyn PartitionRows) -> Option<Verifier> {
-    let log = rows.head().log.as_ref()?;
+    let log = rows.log()?;
     Verifier::new(&log.verifying_key, log.log_id.clone())
 }
 
@@ -145,6 +148,7 @@ struct Part {
 #[derive(Debug)]
 struct EventsSource {
     log: Arc<dyn EventSource>,
+    shown: String,
     parts: Vec<Part>,
     schema: SchemaRef,
 }
@@ -155,7 +159,8 @@ impl Source for EventsSource {
         let ranges: Vec<String> = self.parts.iter().map(range).collect();
         let names: Vec<_> =
             self.schema.fields().iter().map(|field| field.name().as_str()).collect();
-        format!("log.events, columns=[{}], ranges=[{}]", names.join(", "), ranges.join(", "))
+        let (names, ranges) = (names.join(", "), ranges.join(", "));
+        format!("{}, columns=[{names}], ranges=[{ranges}]", self.shown)
     }
 
     fn parts(&self) -> usize {

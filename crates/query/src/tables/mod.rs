@@ -9,4 +9,5 @@ pub(crate) mod merge;
 pub(crate) mod positions;
 pub(crate) mod rows;
 pub(crate) mod schema;
+pub(crate) mod states;
 pub(crate) mod writer;

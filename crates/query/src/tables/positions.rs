@@ -7,17 +7,22 @@ use arrow::{
     datatypes::{DataType, Field, Schema},
     record_batch::RecordBatch,
 };
-use headwater_fold::{Counts, Head};
+use headwater_event::PartitionId;
+use headwater_fold::Counts;
 
-use super::schema::{TIMESTAMP, UTC, field};
-use crate::{Error, Moment, PartitionRows};
+use super::{
+    schema::{TIMESTAMP, UTC, field},
+    states::States,
+};
+use crate::{Error, PartitionState};
 
 /// What the table tells.
 pub(crate) const DESCRIPTION: &str =
     "How far each partition was folded, and what became of its records.";
 
 type Count = fn(&Counts) -> u64;
-type Number = fn(&dyn PartitionRows) -> Option<u64>;
+type Number = fn(&PartitionState) -> Option<u64>;
+type Text = fn(PartitionId, &PartitionState) -> Option<String>;
 
 /// Columns of counts: name, meaning, value.
 const COUNTS: [(&str, &str, Count); 7] = [
@@ -33,59 +38,57 @@ const COUNTS: [(&str, &str, Count); 7] = [
 ];
 
 /// The table's only batch.
-pub(crate) fn batch(moment: &Moment) -> Result<RecordBatch, Error> {
-    let rows: Vec<&dyn PartitionRows> = moment.partitions.iter().map(AsRef::as_ref).collect();
-    let heads: Vec<&Head> = rows.iter().map(|rows| rows.head()).collect();
+pub(crate) fn batch(states: &States) -> Result<RecordBatch, Error> {
     let mut columns: Vec<(Field, ArrayRef)> = Vec::new();
     let numbers = |number: Number| -> ArrayRef {
-        let number = |rows: &&dyn PartitionRows| number(*rows).map(signed);
-        Arc::new(rows.iter().map(number).collect::<Int64Array>())
+        let number = states.iter().map(|(_, state)| number(state).map(signed));
+        Arc::new(number.collect::<Int64Array>())
     };
-    let texts = |text: &dyn Fn(&dyn PartitionRows) -> Option<String>| -> ArrayRef {
-        Arc::new(rows.iter().map(|rows| text(*rows)).collect::<StringArray>())
+    let texts = |text: Text| -> ArrayRef {
+        Arc::new(states.iter().map(|(id, state)| text(*id, state)).collect::<StringArray>())
     };
     let int = |name, what| field(name, DataType::Int64, true, what);
     let text = |name, what| field(name, DataType::Utf8, true, what);
     columns.push((
         text("partition", "`control`, or the number of a data partition."),
-        texts(&|rows| Some(rows.id().to_string())),
+        texts(|id, _| Some(id.to_string())),
     ));
     columns.push((
         text("log_id", "The log's name for ever."),
-        texts(&|rows| Some(rows.head().log.as_ref()?.log_id.clone())),
+        texts(|_, state| Some(state.head.log.as_ref()?.log_id.clone())),
     ));
     columns.push((
         int("position", "The offset of the last record that was folded."),
-        numbers(|rows| Some(rows.position()?.last.0)),
+        numbers(|state| Some(state.position?.last.0)),
     ));
     columns.push((
         text("chain", "The BLAKE3 chain over all records up to the position, in hex."),
-        texts(&|rows| Some(hex(&rows.position()?.chain))),
+        texts(|_, state| Some(hex(&state.position?.chain))),
     ));
     columns.push((
         int("clock_n", "The number of the log's last tick."),
-        numbers(|rows| Some(rows.head().clock?.n)),
+        numbers(|state| Some(state.head.clock?.n)),
     ));
-    let times = heads.iter().map(|head| Some(head.clock?.time.micros()));
+    let times = states.iter().map(|(_, state)| Some(state.head.clock?.time.micros()));
     columns.push((
         field("clock_time", TIMESTAMP.clone(), true, "The log's time."),
         Arc::new(times.collect::<TimestampMicrosecondArray>().with_timezone(UTC)),
     ));
     columns.push((
         int("epoch", "The epoch of the active process."),
-        numbers(|rows| Some(rows.head().epoch)),
+        numbers(|state| Some(state.head.epoch)),
     ));
     columns.push((
         int("rules", "The number of the rules by which control decides."),
-        numbers(|rows| Some(u64::from(rows.head().rules))),
+        numbers(|state| Some(u64::from(state.head.rules))),
     ));
     for (name, what, count) in COUNTS {
-        let counts = heads.iter().map(|head| signed(count(&head.counts)));
+        let counts = states.iter().map(|(_, state)| signed(count(&state.head.counts)));
         columns.push((int(name, what), Arc::new(counts.collect::<Int64Array>())));
     }
     columns.push((
         text("topology", "The hash of the topology that holds."),
-        texts(&|rows| rows.head().topology.clone()),
+        texts(|_, state| state.head.topology.clone()),
     ));
     of_columns(columns)
 }

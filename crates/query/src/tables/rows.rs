@@ -35,15 +35,22 @@ use crate::{
 pub(crate) struct RowsTable {
     table: Arc<Table>,
     moment: Arc<Moment>,
+    /// What `EXPLAIN` calls it.
+    shown: String,
     limits: Limits,
     schema: SchemaRef,
     origins: Vec<Origin>,
 }
 
 impl RowsTable {
-    pub(crate) fn new(table: Arc<Table>, moment: Arc<Moment>, limits: Limits) -> Self {
+    pub(crate) fn new(
+        table: Arc<Table>,
+        moment: Arc<Moment>,
+        shown: String,
+        limits: Limits,
+    ) -> Self {
         let (schema, origins) = row_columns(&table);
-        Self { table, moment, limits, schema: Arc::new(schema), origins }
+        Self { table, moment, shown, limits, schema: Arc::new(schema), origins }
     }
 
     /// The partitions to read. A row that is merged is in no one partition before it is.
@@ -98,8 +105,12 @@ impl TableProvider for RowsTable {
         }
         let ordering = key_order(&self.table, &schema, &origins);
         let source = RowsSource {
-            rows_about: usize::try_from(self.moment.row_count(&self.table.version_hex())).ok(),
+            rows_about: self
+                .moment
+                .row_count(&self.table.version_hex())
+                .and_then(|rows| usize::try_from(rows).ok()),
             table: Arc::clone(&self.table),
+            shown: self.shown.clone(),
             partitions,
             filter: Arc::new(filter),
             origins,
@@ -126,6 +137,7 @@ fn key_order(table: &Table, schema: &Schema, origins: &[Origin]) -> Option<LexOr
 #[derive(Debug)]
 struct RowsSource {
     table: Arc<Table>,
+    shown: String,
     partitions: Vec<Arc<dyn PartitionRows>>,
     filter: Arc<KeyFilter>,
     origins: Vec<Origin>,
@@ -144,7 +156,7 @@ impl Source for RowsSource {
     fn describe(&self) -> String {
         let names: Vec<_> =
             self.schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let mut text = format!("{}, columns=[{}]", self.table.full_name(), names.join(", "));
+        let mut text = format!("{}, columns=[{}]", self.shown, names.join(", "));
         if self.filter.columns > 0 {
             let (seeks, columns) = (self.filter.suffixes.len(), self.filter.columns);
             text.push_str(&format!(", seeks={seeks} by {columns} key columns"));

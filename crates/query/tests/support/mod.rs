@@ -7,6 +7,8 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+pub(crate) mod past;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -16,20 +18,23 @@ use std::{
 };
 
 use arrow::{record_batch::RecordBatch, util::pretty::pretty_format_batches};
+use async_trait::async_trait;
 use futures::{StreamExt as _, stream::BoxStream};
 use headwater_event::{
     Event, NewRecord, Offset, PartitionId, Record, Schemas, Signer, Timestamp, partition_for,
 };
 use headwater_fold::{
-    Compiled, Head, Outcome, PartitionFold, Position, ReadFailed, Stored, StoredRows,
+    Compiled, Head, LogIdentity, Outcome, PartitionFold, Position, ReadFailed, Stored, StoredRows,
 };
 use headwater_query::{
-    Error, EventSource, KeysAndRows, Limits, Moment, PartitionRows, ReadError, Sql,
+    Error, EventSource, KeysAndRows, Limits, Moment, PartitionRows, PartitionState, QueryOptions,
+    ReadError, Sql,
 };
 use headwater_topology::{
     Aggregate, Entity, Feature, FeatureView, JoinKey, KeyType, SourceFile, Topology, ValueAt,
     ValueType, ViewSource, check,
 };
+use past::{History, PartPast, State};
 use serde_json::{Value, json};
 
 /// A partition: its records, its fold and what it stored.
@@ -37,6 +42,7 @@ pub(crate) struct Part {
     fold: PartitionFold,
     rows: Store,
     records: Vec<Record>,
+    past: PartPast,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -75,7 +81,8 @@ impl World {
     pub(crate) fn new(data_partitions: u32) -> Self {
         let part = |id| {
             let fold = PartitionFold::restore(id, &Stored::default()).unwrap();
-            (id, Part { fold, rows: Store::default(), records: Vec::new() })
+            let past = PartPast { states: Vec::new(), versions: BTreeMap::new() };
+            (id, Part { fold, rows: Store::default(), records: Vec::new(), past })
         };
         let mut world = Self {
             parts: PartitionId::all(data_partitions).map(part).collect(),
@@ -115,6 +122,11 @@ impl World {
         assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
     }
 
+    /// Moves the log's clock, in all partitions.
+    pub(crate) fn tick(&mut self, at: Timestamp) {
+        self.request("clock.tick_requested", "clock", json!({"time": at}));
+    }
+
     /// A purchase, placed by a subject that need not be the customer.
     pub(crate) fn purchase(
         &mut self,
@@ -151,7 +163,10 @@ impl World {
         let record = Record { partition, offset, appended_at_ms, body };
         part.records.push(record.clone());
         let commit = part.fold.fold(&part.rows, &[record]).unwrap();
+        part.remember();
         for (key, row) in commit.latest {
+            let versions = part.past.versions.entry(key.clone()).or_default();
+            versions.push((part.records.len(), row.clone()));
             match row {
                 Some(row) => part.rows.latest.insert(key, row),
                 None => part.rows.latest.remove(&key),
@@ -162,6 +177,16 @@ impl World {
             self.append(to, 1, &event);
         }
         commit.outcomes.into_iter().next().unwrap().1
+    }
+
+    /// What is on the log.
+    pub(crate) fn records(&self) -> BTreeMap<PartitionId, Vec<Record>> {
+        self.parts.iter().map(|(id, part)| (*id, part.records.clone())).collect()
+    }
+
+    /// Its past, as its moments know it.
+    pub(crate) fn history(&self) -> History {
+        History::of(&self.parts, &Arc::new(Log(self.records())))
     }
 
     /// What is readable now, with a count of the reads.
@@ -176,14 +201,28 @@ impl World {
                 reads: Arc::clone(&reads),
             }) as Arc<dyn PartitionRows>
         });
-        let records = self.parts.iter().map(|(id, part)| (*id, part.records.clone()));
+        let log = Arc::new(Log(self.records()));
         let moment = Moment {
             partitions: partitions.collect(),
-            events: Arc::new(Log(records.collect())),
+            past: Arc::new(History::of(&self.parts, &log)),
+            events: log,
             compiled: Arc::new(self.parts[&PartitionId::Control].fold.compiled().clone()),
             read_time: time("1998-07-01T00:00:00Z"),
         };
         (Arc::new(moment), reads)
+    }
+}
+
+impl Part {
+    /// Keeps what the partition knows after a record.
+    fn remember(&mut self) {
+        let head = self.fold.head().clone();
+        let compiled = match self.past.states.last() {
+            Some(last) if last.head.topology == head.topology => Arc::clone(&last.compiled),
+            _ => Arc::new(self.fold.compiled().clone()),
+        };
+        let position = *self.fold.position().unwrap();
+        self.past.states.push(State { head, position, compiled });
     }
 }
 
@@ -212,17 +251,26 @@ pub(crate) struct Snapshot {
     pub(crate) reads: Arc<Reads>,
 }
 
+#[async_trait]
 impl PartitionRows for Snapshot {
     fn id(&self) -> PartitionId {
         self.id
     }
 
-    fn head(&self) -> &Head {
-        &self.head
+    fn log(&self) -> Option<&LogIdentity> {
+        self.head.log.as_ref()
     }
 
-    fn position(&self) -> Option<&Position> {
-        self.position.as_ref()
+    fn last(&self) -> Option<Offset> {
+        self.position.map(|position| position.last)
+    }
+
+    fn rows_about(&self, version_hex: &str) -> Option<u64> {
+        Some(self.head.digests.get(version_hex).map_or(0, |digest| digest.rows))
+    }
+
+    async fn state(&self) -> Result<PartitionState, ReadError> {
+        Ok(PartitionState { head: self.head.clone(), position: self.position })
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
@@ -249,7 +297,7 @@ impl PartitionRows for Snapshot {
 }
 
 #[derive(Debug)]
-struct Log(BTreeMap<PartitionId, Vec<Record>>);
+pub(crate) struct Log(BTreeMap<PartitionId, Vec<Record>>);
 
 impl EventSource for Log {
     fn events(
@@ -345,7 +393,8 @@ pub(crate) async fn batches(
     moment: &Arc<Moment>,
     query: &str,
 ) -> Result<Vec<RecordBatch>, Error> {
-    sql.query(Arc::clone(moment), query).await?.collect().await
+    let answer = sql.query(Arc::clone(moment), query, &QueryOptions::default()).await?;
+    answer.collect().await
 }
 
 /// The cells of an answer, row by row.
