@@ -12,15 +12,16 @@ use headwater_event::{
 };
 
 use crate::{
-    CompiledView, Delta, FOLD_REVISION, Fold, FoldError, Outcome, PartitionError, PartitionFold,
-    StoredRows, batch::Batch, family, outcome::Seen, system, time_range,
+    Delta, FOLD_REVISION, Fold, FoldError, Outcome, PartitionError, PartitionFold, StoredRows,
+    batch::Batch, family, feature::Views, outcome::Seen, rows::Put, system, time_range,
 };
 
 /// What a record turned out to be.
 pub(crate) enum Verdict {
     Folded(Box<Event>, Delta),
     Repeat(Outcome),
-    Refused(Box<Event>, Refusal),
+    /// Refused by the view that its name reads; what another version makes of it all the same.
+    Refused(Box<Event>, Refusal, Vec<Put>),
     Dead(Option<String>, Refusal),
     Misrouted(Box<Event>, u32),
     /// The log's own: changes the head, not the views.
@@ -75,7 +76,8 @@ impl PartitionFold {
                 "id {:?} of source {:?} came before with other content",
                 event.id, event.source
             );
-            return Ok(Verdict::Refused(Box::new(event), Refusal::new(Reason::IdReused, detail)));
+            let refusal = Refusal::new(Reason::IdReused, detail);
+            return Ok(Verdict::Refused(Box::new(event), refusal, Vec::new()));
         }
         self.fold_one(batch, record, event)
     }
@@ -170,7 +172,10 @@ impl PartitionFold {
                 let delta = fold.finish();
                 Ok(Verdict::Folded(Box::new(event), delta))
             }
-            Ok(Err(FoldError::Refused(refusal))) => Ok(Verdict::Refused(Box::new(event), refusal)),
+            Ok(Err(FoldError::Refused(refusal))) => {
+                let beside = fold.finish().beside;
+                Ok(Verdict::Refused(Box::new(event), refusal, beside))
+            }
             Ok(Err(FoldError::Read(error))) => Err(error.into()),
             Ok(Err(FoldError::Damaged(error))) => Err(error.into()),
             Err(panic) => {
@@ -189,7 +194,7 @@ impl PartitionFold {
     fn family<R: StoredRows>(&self, fold: &mut Fold<'_, R>) -> Result<(), FoldError> {
         let handled = match self.id {
             PartitionId::Control => {
-                system::fold_request(fold, &self.built_in)?
+                system::fold_request(fold, &self.built_in, &self.compiled)?
                     || family::tracking::fold(fold)?
                     || family::registry::fold(fold)?
                     || family::serving::fold(fold)?
@@ -207,8 +212,11 @@ impl PartitionFold {
         crate::feature::fold_app_event(fold, views)
     }
 
-    fn views(&self) -> &[CompiledView] {
-        if self.backfill.is_empty() { &self.compiled.views } else { &self.backfill }
+    fn views(&self) -> Views<'_> {
+        match self.is_backfill() {
+            true => Views { serving: &self.backfill, coming: &[] },
+            false => Views { serving: &self.compiled.views, coming: &self.compiled.coming },
+        }
     }
 }
 

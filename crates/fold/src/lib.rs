@@ -22,6 +22,7 @@ mod judge;
 mod outcome;
 mod partition;
 mod rows;
+mod succession;
 mod system;
 mod table;
 mod time_range;
@@ -33,7 +34,7 @@ pub use compiled::{Compiled, CompiledView};
 pub use digest::{Position, row_hash};
 pub use feature::{DoesNotFit, ExactSum, FeatureColumns, ShowError, Slot};
 pub use fold::{Delta, Derived, Fold};
-pub use head::{Clock, Counts, Digest, Head, LogIdentity, Tally};
+pub use head::{Clock, Coming, Counts, Digest, Head, LogIdentity, Tally};
 pub use outcome::Outcome;
 pub use partition::{Commit, FACT_SOURCE, PartitionError, PartitionFold, Stored};
 pub use rows::{FoldError, ReadFailed, StoredRows, TableRow};
@@ -46,7 +47,7 @@ pub use value::{Cell, ColumnType, Json, Value};
 pub const FOLD_REVISION: u32 = 1;
 
 /// The newest rules of control's decisions that this program knows; older ones stay in the code.
-pub const RULES_KNOWN: u32 = 1;
+pub const RULES_KNOWN: u32 = 2;
 
 /// For how many days of the log's clock a repeat of a data event is known, unless declared otherwise.
 pub const DEDUP_HORIZON_DAYS: u32 = 30;

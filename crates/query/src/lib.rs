@@ -23,6 +23,7 @@ mod session;
 mod sql;
 mod statements;
 mod tables;
+mod view_versions;
 
 pub use answer::{Answer, Batches};
 pub use error::{Error, ErrorKind, ReadError};

@@ -60,11 +60,11 @@ impl Sql {
 
 async fn plan(
     state: SessionState,
-    catalog: &crate::catalog::Catalog,
+    catalog: &Arc<crate::catalog::Catalog>,
     statement: Statement,
 ) -> Result<DataFrame, Error> {
     for reference in state.resolve_table_references(&statement)? {
-        catalog.check(&reference)?;
+        catalog.check(&reference).await?;
     }
     let plan = state.statement_to_plan(statement).await?;
     SQLOptions::new()

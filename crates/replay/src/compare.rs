@@ -76,6 +76,7 @@ pub(crate) fn heads(
     differs("epoch", stored.epoch == head.epoch);
     differs("rules number", stored.rules == head.rules);
     differs("topology", stored.topology == head.topology);
+    differs("versions of views to come", stored.coming == head.coming);
     differs("counters", stored.counters == head.counters);
     differs("counts of records", stored.counts == head.counts);
     differs(

@@ -6,3 +6,4 @@ mod features;
 mod monoid;
 mod partitions;
 mod requests;
+mod succession;

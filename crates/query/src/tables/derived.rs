@@ -9,7 +9,7 @@ use arrow::datatypes::Schema;
 use datafusion::{
     catalog::{TableProvider, view::ViewTable},
     common::metadata::FieldMetadata,
-    common::{DFSchema, tree_node::TreeNode as _},
+    common::{DFSchema, TableReference, tree_node::TreeNode as _},
     datasource::provider_as_source,
     execution::session_state::SessionState,
     logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Volatility, cast, col},
@@ -41,7 +41,9 @@ fn plan(
     stored: Arc<dyn TableProvider>,
     state: &SessionState,
 ) -> Result<LogicalPlan, Error> {
-    let schema = DFSchema::try_from_qualified_schema(&*table.name, &stored.schema())?;
+    // Not read as SQL would be: a version of a view has an @ in its name.
+    let name = TableReference::bare(&*table.name);
+    let schema = DFSchema::try_from_qualified_schema(name.clone(), &stored.schema())?;
     let mut columns = Vec::with_capacity(schema.fields().len() + table.derived.len());
     for stored in schema.fields() {
         if stored.name() == AFTER {
@@ -52,9 +54,9 @@ fn plan(
                 );
             }
         }
-        columns.push(col(datafusion::common::Column::new(Some(&*table.name), stored.name())));
+        columns.push(col(datafusion::common::Column::new(Some(name.clone()), stored.name())));
     }
-    let scan = LogicalPlanBuilder::scan(&*table.name, provider_as_source(stored), None)?;
+    let scan = LogicalPlanBuilder::scan(name, provider_as_source(stored), None)?;
     Ok(scan.project(columns)?.build()?)
 }
 
