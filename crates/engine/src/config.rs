@@ -8,6 +8,9 @@ use std::{
 use headwater_event::{Timestamp, payload::ClockMode};
 use headwater_log::ReadLimits;
 
+/// Builders that work at once unless told otherwise: folding live events goes before.
+const BUILDERS: usize = 2;
+
 /// How an engine runs.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
@@ -23,6 +26,8 @@ pub struct EngineConfig {
     pub scratch_dir: PathBuf,
     /// Bounds of a fold's batch.
     pub fold_limits: ReadLimits,
+    /// How many builders fold the history of new versions of views at once; with 0 it waits.
+    pub builders: usize,
     /// How long a caller waits for an outcome before it is told that it is pending.
     pub outcome_timeout: Duration,
 }
@@ -37,6 +42,7 @@ impl EngineConfig {
             keys_dir: data_dir.join("keys"),
             scratch_dir: data_dir.join("scratch"),
             fold_limits: ReadLimits::default(),
+            builders: BUILDERS,
             outcome_timeout: Duration::from_secs(30),
         }
     }

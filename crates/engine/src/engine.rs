@@ -12,10 +12,7 @@ use std::{
 use headwater_event::{
     Event, Offset, PartitionId, Schemas, Signer, Timestamp,
     catalog::names,
-    payload::{
-        ClockMode, ClockTickRequested, ClockTicked, RulesRaised, TopologyApplyRequested,
-        WriterClaimed,
-    },
+    payload::{ClockMode, ClockTickRequested, ClockTicked, RulesRaised, WriterClaimed},
 };
 use headwater_fold::{Compiled, FACT_SOURCE, Head, Outcome, RULES_KNOWN};
 use headwater_log::{AppendAck, EventLog};
@@ -25,7 +22,7 @@ use headwater_topology::Topology;
 use serde::Serialize;
 use tokio::{
     runtime::Handle,
-    sync::{Notify, watch},
+    sync::{Notify, Semaphore, watch},
     task::JoinHandle,
 };
 
@@ -99,6 +96,7 @@ impl Engine {
             stopped: Notify::new(),
             epoch: AtomicU64::new(0),
             control_events: AtomicU64::new(0),
+            builders: Arc::new(Semaphore::new(config.builders)),
         });
         let engine = Self(Arc::new(Inner {
             log,
@@ -127,6 +125,7 @@ impl Engine {
                 partition: Arc::clone(partition),
                 folder,
                 limits: self.0.config.fold_limits,
+                signer: Arc::clone(&self.0.signer),
             };
             let thread = partition_thread::start(job, Handle::current())?;
             self.0.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
@@ -196,7 +195,8 @@ impl Engine {
     pub async fn tick(&self, time: Timestamp) -> Result<()> {
         let request = ClockTickRequested { time, watermark: None };
         let id = format!("tick-{time}");
-        let assigned = self.request(id, names::CLOCK_TICK_REQUESTED, "clock", &request).await?;
+        let (_, assigned) =
+            self.request(id, names::CLOCK_TICK_REQUESTED, "clock", &request).await?;
         let ticked: ClockTicked = serde_json::from_value(assigned)
             .map_err(|error| Error::new(ErrorKind::Bug, error.to_string()))?;
         for partition in self.shared().partitions.values() {
@@ -207,34 +207,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes a topology hold from here on, and waits until every partition has it. `false` if it
-    /// holds already.
-    pub async fn apply_topology(&self, topology: &Topology) -> Result<bool> {
-        let hash = topology.hash();
-        if self.head(PartitionId::Control)?.topology.as_deref() == Some(&*hash) {
-            return Ok(false);
-        }
-        let data = serde_json::to_value(topology)
-            .map_err(|error| Error::new(ErrorKind::Bug, error.to_string()))?;
-        let request = TopologyApplyRequested { topology: data };
-        let at = self.log().end(PartitionId::Control).await?;
-        let id = format!("topology-{hash}-at-{at}");
-        self.request(id, names::TOPOLOGY_APPLY_REQUESTED, "topology", &request).await?;
-        for partition in self.shared().partitions.values() {
-            let holds = |progress: &Progress| progress.head.topology.as_deref() == Some(&*hash);
-            self.wait_for(partition, holds).await?;
-        }
-        Ok(true)
-    }
-
-    /// Submits one request of the engine's own and answers what was assigned.
-    async fn request(
+    /// Submits one request of the engine's own; answers where it stands and what was assigned.
+    pub(crate) async fn request(
         &self,
         id: String,
         event_type: &str,
         subject: &str,
         payload: &impl Serialize,
-    ) -> Result<serde_json::Value> {
+    ) -> Result<(Offset, serde_json::Value)> {
         let data = serde_json::to_value(payload)
             .map_err(|error| Error::new(ErrorKind::Bug, error.to_string()))?;
         let event = Event::new(id, FACT_SOURCE, event_type, subject, data).in_newest_schema();
@@ -247,8 +227,9 @@ impl Engine {
         match answer {
             Some(Submitted::Appended(Receipt {
                 outcome: Some(Outcome::Accepted { assigned }),
+                offset,
                 ..
-            })) => Ok(assigned),
+            })) => Ok((offset, assigned)),
             Some(Submitted::Appended(Receipt {
                 outcome: Some(Outcome::Rejected { refusal } | Outcome::DeadLetter { refusal }),
                 ..
@@ -365,7 +346,7 @@ impl Engine {
         self.0.at_start.get(&id).copied().unwrap_or_default()
     }
 
-    fn head(&self, id: PartitionId) -> Result<Arc<Head>> {
+    pub(crate) fn head(&self, id: PartitionId) -> Result<Arc<Head>> {
         self.shared()
             .partition(id)
             .map(|partition| Arc::clone(&partition.progress.borrow().head))
@@ -379,20 +360,28 @@ impl Engine {
         self.wait_for(partition, |progress| progress.next >= next).await
     }
 
-    async fn wait_for(
+    pub(crate) async fn wait_for(
         &self,
         partition: &PartitionShared,
         reached: impl Fn(&Progress) -> bool,
     ) -> Result<()> {
+        let closed = || Error::new(ErrorKind::Closed, "the engine was shut down");
+        let stopped = self.shared().stopped.notified();
+        if self.shared().is_stopping() {
+            return Err(closed());
+        }
         let mut progress = partition.progress.subscribe();
-        let done = progress.wait_for(|p| reached(p) || p.failed.is_some()).await;
+        let done = tokio::select! {
+            done = progress.wait_for(|p| reached(p) || p.failed.is_some()) => done,
+            () = stopped => return Err(closed()),
+        };
         match done.map(|progress| progress.failed.clone().filter(|_| !reached(&progress))) {
             Ok(None) => Ok(()),
             Ok(Some(why)) => {
                 let what = format!("partition {} has stopped: {why}", partition.id);
                 Err(Error::new(ErrorKind::Retry, what))
             }
-            Err(_) => Err(Error::new(ErrorKind::Closed, "the engine was shut down")),
+            Err(_) => Err(closed()),
         }
     }
 }

@@ -1,15 +1,20 @@
 //! Folds one partition of a log into a store: the one driver of live serving, rebuilds and replays.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use headwater_event::{Offset, PartitionId, Record, SIGNATURE_HEADER, catalog::names, decode};
 use headwater_fold::{
-    Commit, CompiledView, Outcome, PartitionFold, ReadFailed, Stored, StoredRows,
+    Commit, CompiledView, Digest, Outcome, PartitionFold, ReadFailed, Stored, StoredRows,
 };
 use headwater_log::{EventLog, ReadLimits};
 use headwater_store::PartitionStore;
 
-use crate::{Error, ErrorKind, Result, backfill};
+use crate::{Error, ErrorKind, Result, beside::Beside, builder::Builder, shared::Shared};
 
 /// How long the check of the last folded record waits for the log to give it.
 const CHECK_WAIT: Duration = Duration::from_secs(10);
@@ -21,6 +26,10 @@ pub struct Folder {
     store: Arc<PartitionStore>,
     fold: PartitionFold,
     scratch_dir: PathBuf,
+    /// Folds the history of new versions beside; a replay has none, and folds it when it must.
+    builder: Option<Builder>,
+    /// Those who may stop it in the midst of folding history; a replay is stopped by none.
+    shared: Option<Arc<Shared>>,
 }
 
 impl Folder {
@@ -37,7 +46,7 @@ impl Folder {
             topology: store.get_meta("topology")?,
         };
         let fold = PartitionFold::restore(id, &stored)?;
-        let folder = Self { log, store, fold, scratch_dir };
+        let folder = Self { log, store, fold, scratch_dir, builder: None, shared: None };
         folder.check_position().await?;
         Ok(folder)
     }
@@ -49,7 +58,7 @@ impl Folder {
         fold: PartitionFold,
         scratch_dir: PathBuf,
     ) -> Self {
-        Self { log, store, fold, scratch_dir }
+        Self { log, store, fold, scratch_dir, builder: None, shared: None }
     }
 
     /// The fold's state.
@@ -67,18 +76,18 @@ impl Folder {
         let mut outcomes = Vec::with_capacity(records.len());
         let mut rest = records;
         while !rest.is_empty() {
-            // A copy of a topology may bring views whose history must be folded before it is.
-            let cut = rest.iter().position(is_topology).unwrap_or(rest.len());
-            let (before, from_topology) = rest.split_at_checked(cut).unwrap_or((rest, &[]));
+            // A topology of the first rules and a handover need history that is folded beside.
+            let cut = rest.iter().position(needs_history).unwrap_or(rest.len());
+            let (before, from_cut) = rest.split_at_checked(cut).unwrap_or((rest, &[]));
             if !before.is_empty() {
-                outcomes.extend(self.fold_and_commit(before)?);
+                outcomes.extend(self.fold_and_commit(before)?.1);
             }
-            let Some((topology, after)) = from_topology.split_first() else { break };
-            let views = self.fold.views_to_backfill(topology);
+            let Some((record, after)) = from_cut.split_first() else { break };
+            let views = self.fold.views_to_backfill(record);
             if !views.is_empty() {
-                self.backfill(views, topology.offset).await?;
+                self.backfill(views, record.offset).await?;
             }
-            outcomes.extend(self.fold_and_commit(std::slice::from_ref(topology))?);
+            outcomes.extend(self.fold_and_commit(std::slice::from_ref(record))?.1);
             rest = after;
         }
         Ok(outcomes)
@@ -111,26 +120,77 @@ impl Folder {
         Ok(())
     }
 
-    fn fold_and_commit(&mut self, records: &[Record]) -> Result<Vec<(Offset, Outcome)>> {
+    /// Folds records that need no history; answers what was committed.
+    pub(crate) fn fold_and_commit(
+        &mut self,
+        records: &[Record],
+    ) -> Result<(headwater_store::Commit, Vec<(Offset, Outcome)>)> {
         let commit = self.fold.fold(&Rows(&self.store), records)?;
         let (batch, outcomes) = store_commit(commit);
         self.store.commit(&batch)?;
-        Ok(outcomes)
+        Ok((batch, outcomes))
     }
 
+    /// Sees to it that the history of views is there up to `until` (exclusive).
     async fn backfill(&mut self, views: Vec<CompiledView>, until: Offset) -> Result<()> {
-        tracing::info!(partition = %self.fold.id(), %until, views = views.len(), "folding the history of new views");
-        let digests = backfill::run(
-            Arc::clone(&self.log),
-            &self.store,
-            self.fold.id(),
-            views,
-            until,
-            &self.scratch_dir,
-        )
-        .await?;
+        let id = self.fold.id();
+        let digests = match self.builder.take().filter(|builder| builder.covers(&views)) {
+            Some(builder) => match builder.finish(until) {
+                Ok(digests) => digests,
+                Err(error) if error.kind() == ErrorKind::Closed => return Err(error),
+                Err(error) => {
+                    tracing::warn!(partition = %id, %error, "the builder failed; the partition folds the history itself");
+                    None
+                }
+            },
+            None => None,
+        };
+        let mut digests = match digests {
+            Some(digests) => digests,
+            None => self.backfill_now(views.clone(), until).await?,
+        };
+        digests.retain(|version, _| views.iter().any(|v| v.table.version_hex() == *version));
         self.fold.adopt(digests);
         Ok(())
+    }
+
+    async fn backfill_now(
+        &self,
+        views: Vec<CompiledView>,
+        until: Offset,
+    ) -> Result<BTreeMap<String, Digest>> {
+        tracing::info!(partition = %self.fold.id(), %until, views = views.len(), "folding the history of new views");
+        let mut beside = Beside::open(
+            Arc::clone(&self.log),
+            Arc::clone(&self.store),
+            self.fold.id(),
+            views,
+            self.fold.head(),
+            &self.scratch_dir,
+        )?;
+        let go_on = || self.shared.as_ref().is_none_or(|shared| !shared.is_stopping());
+        if !beside.fold_until(until, &go_on, &|_| {}).await? {
+            return Err(Error::new(ErrorKind::Closed, "the engine was shut down"));
+        }
+        beside.move_all()?;
+        let digests = beside.digests();
+        beside.remove()?;
+        Ok(digests)
+    }
+
+    /// Lets it be stopped with all others.
+    pub(crate) fn belongs_to(&mut self, shared: &Arc<Shared>) {
+        self.shared = Some(Arc::clone(shared));
+    }
+
+    /// The builder of new versions, if there is one.
+    pub(crate) fn builder(&mut self) -> &mut Option<Builder> {
+        &mut self.builder
+    }
+
+    /// Where history is folded beside.
+    pub(crate) fn scratch_dir(&self) -> &Path {
+        &self.scratch_dir
     }
 
     /// The last folded record must still be the one on the log: finds another log, one made anew,
@@ -163,10 +223,12 @@ impl Folder {
     }
 }
 
-/// Cheap first: only signed records can be copies of a topology.
-fn is_topology(record: &Record) -> bool {
+/// Cheap first: only signed records can be copies of a topology or handovers.
+fn needs_history(record: &Record) -> bool {
     record.body.header(SIGNATURE_HEADER).is_some()
-        && decode(&record.body).is_ok_and(|event| event.event_type == names::TOPOLOGY_APPLIED)
+        && decode(&record.body).is_ok_and(|event| {
+            matches!(event.event_type.as_str(), names::TOPOLOGY_APPLIED | names::VIEW_BUILT)
+        })
 }
 
 /// A partition's store as the fold sees it.
@@ -184,7 +246,8 @@ impl StoredRows for Rows<'_> {
 
 fn store_commit(commit: Commit) -> (headwater_store::Commit, Vec<(Offset, Outcome)>) {
     let mut meta = vec![("head", commit.head), ("position", commit.position)];
-    meta.extend(commit.topology.map(|topology| ("topology", topology)));
+    let topology = commit.topologies.into_iter().next_back();
+    meta.extend(topology.map(|(_, topology)| ("topology", topology)));
     let batch = headwater_store::Commit {
         latest: commit.latest,
         versions: commit

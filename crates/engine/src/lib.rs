@@ -13,7 +13,9 @@
 //! [`Engine`], then `partition_thread`.
 
 mod ack;
-mod backfill;
+mod beside;
+mod builder;
+mod builds;
 mod clock;
 mod config;
 mod edge;
@@ -27,8 +29,10 @@ mod outbox;
 mod partition_thread;
 mod shared;
 mod submit;
+mod topologies;
 
 pub use ack::Ack;
+pub use builds::{BuildStatus, BuildStep};
 pub use config::EngineConfig;
 pub use engine::{Engine, PartitionStatus};
 pub use error::{Error, ErrorKind};

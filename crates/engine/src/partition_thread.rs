@@ -2,14 +2,18 @@
 //!
 //! A thread of its own, because folding and committing block; async code waits beside it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use headwater_event::{Offset, PartitionId};
+use headwater_event::{Offset, PartitionId, Signer};
 use headwater_log::{EventLog, ReadLimits};
 use tokio::runtime::Handle;
 
 use crate::{
     Error, ErrorKind, Folder, Result,
+    builder::{self, Builder},
     shared::{PartitionShared, Progress, Shared},
 };
 
@@ -18,6 +22,9 @@ const READ_WAIT: Duration = Duration::from_millis(100);
 /// How long a partition rests before it reads again after the log failed it.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
+/// How long to rest before history is folded again after it failed: a full disk may have been cleared.
+const BUILD_RETRY_AFTER: Duration = Duration::from_secs(5);
+
 /// What a partition's thread is given.
 pub(crate) struct Job {
     pub(crate) log: Arc<dyn EventLog>,
@@ -25,6 +32,7 @@ pub(crate) struct Job {
     pub(crate) partition: Arc<PartitionShared>,
     pub(crate) folder: Folder,
     pub(crate) limits: ReadLimits,
+    pub(crate) signer: Arc<Signer>,
 }
 
 /// Starts the thread.
@@ -47,9 +55,13 @@ pub(crate) fn start(job: Job, runtime: Handle) -> Result<std::thread::JoinHandle
 }
 
 fn run(mut job: Job, runtime: &Handle) -> Result<()> {
-    tell(&job);
+    job.folder.belongs_to(&job.shared);
+    let mut told = None;
+    tell(&job, &mut told);
     let mut reader = None;
+    let mut builds = Builds::default();
     while !job.shared.is_stopping() {
+        builds.look(&mut job, runtime)?;
         let open = match reader.as_mut() {
             Some(open) => open,
             None => {
@@ -74,9 +86,12 @@ fn run(mut job: Job, runtime: &Handle) -> Result<()> {
         if records.is_empty() {
             continue;
         }
-        let outcomes = runtime.block_on(job.folder.take(&records))?;
+        let outcomes = match runtime.block_on(job.folder.take(&records)) {
+            Err(error) if error.kind() == ErrorKind::Closed => return Ok(()),
+            outcomes => outcomes?,
+        };
         job.partition.remember(outcomes);
-        tell(&job);
+        tell(&job, &mut told);
         if fenced(&job) {
             let detail = "another process has become the active one; this one stops writing";
             return Err(Error::new(ErrorKind::Reject, detail));
@@ -85,24 +100,69 @@ fn run(mut job: Job, runtime: &Handle) -> Result<()> {
     Ok(())
 }
 
+/// Keeps a builder at work as long as there are versions to build.
+#[derive(Default)]
+struct Builds {
+    /// After a failure, not before.
+    not_before: Option<Instant>,
+}
+
+impl Builds {
+    fn look(&mut self, job: &mut Job, runtime: &Handle) -> Result<()> {
+        let coming = job.folder.fold().compiled().coming.iter().any(|view| !view.live);
+        if job.partition.id == PartitionId::Control || !coming && job.folder.builder().is_none() {
+            return Ok(());
+        }
+        let wanted = job.folder.fold().building();
+        if let Some(builder) = job.folder.builder().take_if(|builder| builder.has_ended()) {
+            if let Some(error) = builder.why() {
+                tracing::warn!(partition = %job.partition.id, %error, "the history of new versions could not be folded; trying again");
+            }
+            self.not_before = Some(Instant::now() + BUILD_RETRY_AFTER);
+        }
+        // Another topology gave up what is being built.
+        drop(job.folder.builder().take_if(|builder| !builder.is_wanted(&wanted)));
+        let rests = self.not_before.is_some_and(|time| Instant::now() < time);
+        let active = job.shared.epoch() > 0;
+        if wanted.is_empty() || !active || rests || job.folder.builder().is_some() {
+            return Ok(());
+        }
+        let work = builder::Job {
+            log: Arc::clone(&job.log),
+            shared: Arc::clone(&job.shared),
+            partition: Arc::clone(&job.partition),
+            signer: Arc::clone(&job.signer),
+            views: wanted,
+            head: job.folder.fold().head().clone(),
+            scratch_dir: job.folder.scratch_dir().to_owned(),
+        };
+        let started = Builder::start(work, runtime.clone())?;
+        *job.folder.builder() = Some(started);
+        Ok(())
+    }
+}
+
 /// Whether a later epoch than this process's own was claimed.
 fn fenced(job: &Job) -> bool {
     let own = job.shared.epoch();
     job.partition.id == PartitionId::Control && own > 0 && job.folder.fold().head().epoch > own
 }
 
-fn tell(job: &Job) {
+/// What told others of the topology last: its hash, and the versions that are to come.
+type Told = Option<(Option<String>, Vec<String>)>;
+
+fn tell(job: &Job, told: &mut Told) {
     let fold = job.folder.fold();
     let next = fold.position().map_or(Offset(0), |position| position.last.next());
     if job.partition.id == PartitionId::Control {
-        let holds = fold.head().topology.clone();
-        job.shared.compiled.send_if_modified(|compiled| {
-            let changed = holds.is_some_and(|hash| hash != compiled.topology.hash());
-            if changed {
-                *compiled = Arc::new(fold.compiled().clone());
+        let head = fold.head();
+        let holds = (head.topology.clone(), head.coming.keys().cloned().collect());
+        if told.as_ref() != Some(&holds) {
+            if holds.0.is_some() {
+                job.shared.compiled.send_replace(Arc::new(fold.compiled().clone()));
             }
-            changed
-        });
+            *told = Some(holds);
+        }
     }
     job.partition.progress.send_replace(Progress {
         next,

@@ -11,7 +11,9 @@ use std::{
 use headwater_event::{Offset, PartitionId};
 use headwater_fold::{Compiled, Head, Outcome};
 use headwater_store::PartitionStore;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
+
+use crate::BuildStatus;
 
 /// How many outcomes a partition remembers for those who wait: more than one submission appends
 /// before it starts to wait, with room for others beside it.
@@ -35,12 +37,23 @@ pub(crate) struct PartitionShared {
     pub(crate) store: Arc<PartitionStore>,
     pub(crate) progress: watch::Sender<Progress>,
     recent: Mutex<VecDeque<(Offset, Outcome)>>,
+    build: Mutex<Option<BuildStatus>>,
 }
 
 impl PartitionShared {
     pub(crate) fn new(id: PartitionId, store: Arc<PartitionStore>) -> Self {
         let progress = Progress { next: Offset(0), head: Arc::default(), failed: None };
-        Self { id, store, progress: watch::Sender::new(progress), recent: Mutex::default() }
+        let progress = watch::Sender::new(progress);
+        Self { id, store, progress, recent: Mutex::default(), build: Mutex::default() }
+    }
+
+    /// How far the builder of new versions is, if one is at work.
+    pub(crate) fn build(&self) -> Option<BuildStatus> {
+        self.build.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_build(&self, status: Option<BuildStatus>) {
+        *self.build.lock().unwrap_or_else(PoisonError::into_inner) = status;
     }
 
     /// Remembers outcomes before the progress that covers them is told.
@@ -72,6 +85,8 @@ pub(crate) struct Shared {
     pub(crate) epoch: AtomicU64,
     /// Requests and observations that went to control: a reason for the clock to tick.
     pub(crate) control_events: AtomicU64,
+    /// One permit for each builder of new versions that may work at once.
+    pub(crate) builders: Arc<Semaphore>,
 }
 
 impl Shared {

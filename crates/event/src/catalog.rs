@@ -110,7 +110,9 @@ built_in! {
     RULES_RAISED = "headwater.rules.raised", RulesRaised, Control, System;
     TOPOLOGY_APPLY_REQUESTED = "headwater.topology.apply_requested", TopologyApplyRequested, Control, Request;
     TOPOLOGY_APPLIED = "headwater.topology.applied", TopologyApplied, Data, Fact;
-    VIEW_ACTIVATED = "headwater.view.activated", ViewActivated, Control, Fact;
+    VIEW_BUILT = "headwater.view.built", ViewBuilt, Data, System;
+    VIEW_PARTITION_BUILT = "headwater.view.partition_built", ViewPartitionBuilt, Control, Fact;
+    VIEW_ACTIVATED = "headwater.view.activated", ViewActivated, Everywhere, Fact;
     REQUEST_REJECTED = "headwater.request.rejected", RequestRejected, Control, Fact;
     FEATURE_WRITTEN = "headwater.feature.written", FeatureWritten, Data, Observation;
     EXPERIMENT_CREATE_REQUESTED = "headwater.experiment.create_requested", ExperimentCreateRequested, Control, Request;

@@ -6,14 +6,13 @@ use headwater_event::{
 };
 
 use crate::{
-    Compiled, Delta, Derived, FACT_SOURCE, Fold, Outcome, PartitionError, PartitionFold,
-    StoredRows,
+    Delta, Derived, FACT_SOURCE, Fold, Outcome, PartitionError, PartitionFold, StoredRows,
     batch::Batch,
     family::log::{DeadLetter, Rejection},
     fold::rejection_fact,
     judge::Verdict,
     outcome::Seen,
-    system,
+    succession, system,
 };
 
 impl PartitionFold {
@@ -26,7 +25,12 @@ impl PartitionFold {
     ) -> Result<Outcome, PartitionError> {
         match verdict {
             Verdict::Folded(event, delta) => self.accept(batch, outbox, record, &event, delta),
-            Verdict::Refused(event, refusal) => self.refuse(batch, outbox, record, &event, refusal),
+            Verdict::Refused(event, refusal, beside) => {
+                for put in beside {
+                    batch.apply(&mut self.head, put)?;
+                }
+                self.refuse(batch, outbox, record, &event, refusal)
+            }
             Verdict::Dead(event_type, refusal) => {
                 self.head.counts.dead_letters += 1;
                 let nobody = Event::new("", "", "", "", serde_json::Value::Null);
@@ -51,7 +55,7 @@ impl PartitionFold {
             Verdict::System(event) => {
                 self.head.counts.derived += u64::from(event.derived_from.is_some());
                 self.receive(&event);
-                self.apply_system(&event)?;
+                self.apply_system(batch, outbox, record, &event)?;
                 Ok(Outcome::Accepted { assigned: serde_json::Value::Null })
             }
         }
@@ -71,10 +75,12 @@ impl PartitionFold {
         if let Some(clock) = system::accepted_tick(event, &delta.assigned) {
             self.head.accepted_tick = Some(clock);
         }
-        if let Some(compiled) = system::accepted_topology(event, &self.built_in) {
-            self.hold(compiled);
+        let holds = &self.compiled;
+        if let Some(next) = system::accepted_topology(event, &self.head, holds, &self.built_in) {
+            let coming = succession::coming(&self.head, &next, &event.project, record.offset);
+            self.hold(next, coming);
         }
-        for put in delta.puts {
+        for put in delta.puts.into_iter().chain(delta.beside) {
             batch.apply(&mut self.head, put)?;
         }
         self.emit(outbox, record, event, delta.derived);
@@ -166,32 +172,50 @@ impl PartitionFold {
         }
     }
 
-    fn apply_system(&mut self, event: &Event) -> Result<(), PartitionError> {
-        if event.event_type == names::LOG_OPENED {
-            if self.head.log.is_none() {
-                system::opened(&mut self.head, event);
-                self.verifier = self
-                    .head
-                    .log
-                    .as_ref()
-                    .and_then(|log| Verifier::new(&log.verifying_key, log.log_id.clone()));
+    fn apply_system<R: StoredRows>(
+        &mut self,
+        batch: &mut Batch<'_, R>,
+        outbox: &mut Vec<(PartitionId, Outlet, Event)>,
+        record: &Record,
+        event: &Event,
+    ) -> Result<(), PartitionError> {
+        let derived = match event.event_type.as_str() {
+            names::LOG_OPENED => {
+                self.opened(event);
+                Vec::new()
             }
-            return Ok(());
-        }
-        if let Some(compiled) = system::apply(&mut self.head, event, &self.built_in)? {
-            for view in &compiled.views {
-                self.head.digests.entry(view.table.version_hex()).or_default();
+            names::TOPOLOGY_APPLIED => self.topology_came(event),
+            names::VIEW_BUILT => self.view_built(event),
+            names::VIEW_ACTIVATED => {
+                self.activation_came(event);
+                Vec::new()
             }
-            self.hold(compiled);
-        }
+            names::VIEW_PARTITION_BUILT => match self.partition_built(event) {
+                None => Vec::new(),
+                Some(activation) => {
+                    let mut fold = Fold::new(event, self.now(), record.offset, &self.head, batch);
+                    self.tell_activation(&mut fold, &activation)?;
+                    for put in fold.finish().puts {
+                        batch.apply(&mut self.head, put)?;
+                    }
+                    activation.derived
+                }
+            },
+            _ => {
+                system::apply(&mut self.head, event)?;
+                Vec::new()
+            }
+        };
+        self.emit(outbox, record, event, derived);
         Ok(())
     }
 
-    /// From here on this topology holds.
-    fn hold(&mut self, compiled: Compiled) {
-        self.head.topology = Some(compiled.topology.hash());
-        self.head.declared_views =
-            compiled.views.iter().map(|view| view.table.name.clone()).collect();
-        self.compiled = compiled;
+    fn opened(&mut self, event: &Event) {
+        if self.head.log.is_none() {
+            system::opened(&mut self.head, event);
+            let log = self.head.log.as_ref();
+            self.verifier =
+                log.and_then(|log| Verifier::new(&log.verifying_key, log.log_id.clone()));
+        }
     }
 }

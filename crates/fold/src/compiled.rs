@@ -1,9 +1,10 @@
 //! A topology made ready to fold by: schemas compiled, views with their tables.
 
 use headwater_event::{BadSchema, DeclaredType, Schemas, upcast::Chain};
-use headwater_topology::{FeatureView, JoinKey, Topology, ViewSource};
+use headwater_topology::{Entity, FeatureView, JoinKey, Topology, ViewSource};
+use serde::{Deserialize, Serialize};
 
-use crate::{FeatureColumns, Table};
+use crate::{FeatureColumns, PartitionError, Table};
 
 /// A declared view with its table.
 #[derive(Debug, Clone)]
@@ -17,22 +18,74 @@ pub struct CompiledView {
     /// How events of its source become what the declaration reads: a history that is folded later
     /// is read as today's events are.
     pub(crate) chain: Chain,
+    /// Whether its rows are kept up to date; not so while its history is folded beside.
+    pub live: bool,
+    pub(crate) entity_description: String,
     pub(crate) no_columns: FeatureColumns,
 }
 
-/// A topology made ready.
+/// A topology made ready, and which version each view's name reads.
+///
+/// A version with history to fold serves only once it is activated. Until then the name reads the
+/// version before, if there was one.
 #[derive(Debug, Clone)]
 pub struct Compiled {
     /// The schemas that hold.
     pub schemas: Schemas,
-    /// The views, by name.
+    /// Of each view the version that its name reads, by name.
     pub views: Vec<CompiledView>,
+    /// The declared versions that their names do not read yet, by name.
+    pub coming: Vec<CompiledView>,
     /// The declaration.
     pub topology: Topology,
 }
 
+/// What a store keeps of it, as JSON. Before rules 2 it was the bare declaration; both are read.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredTopology {
+    declared: Topology,
+    /// The versions that do not serve yet.
+    coming: Vec<String>,
+    /// The older versions that serve in their place.
+    kept: Vec<KeptView>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptView {
+    name: String,
+    view: FeatureView,
+    entity: Entity,
+}
+
+impl CompiledView {
+    fn new(name: &str, view: &FeatureView, topology: &Topology) -> Self {
+        let entity = topology.entities.get(&view.entity);
+        Self {
+            declared: view.clone(),
+            join_keys: entity.map(|entity| entity.join_keys.clone()).unwrap_or_default(),
+            table: Table::of_feature_view(name, view, topology),
+            chain: Chain::default(),
+            live: true,
+            entity_description: entity.map(|e| e.description.clone()).unwrap_or_default(),
+            no_columns: FeatureColumns::default(),
+        }
+    }
+
+    /// A view from its own declaration and its entity's, without the topology around them.
+    pub fn alone(name: &str, view: &FeatureView, entity: Entity) -> Self {
+        let mut topology = Topology::default();
+        topology.entities.insert(view.entity.clone(), entity);
+        Self::new(name, view, &topology)
+    }
+
+    /// The entity that it describes.
+    pub fn entity(&self) -> Entity {
+        Entity { description: self.entity_description.clone(), join_keys: self.join_keys.clone() }
+    }
+}
+
 impl Compiled {
-    /// Compiles a topology; fails if one of its schemas is no JSON Schema.
+    /// Compiles a topology all of whose views serve; fails if one of its schemas is no JSON Schema.
     pub fn new(built_in: &Schemas, topology: Topology) -> Result<Self, BadSchema> {
         let schemas =
             built_in.with_declared(topology.event_types.iter().map(|(name, event_type)| {
@@ -42,26 +95,101 @@ impl Compiled {
             .feature_views
             .iter()
             .map(|(name, view)| CompiledView {
-                declared: view.clone(),
-                join_keys: topology
-                    .entities
-                    .get(&view.entity)
-                    .map(|entity| entity.join_keys.clone())
-                    .unwrap_or_default(),
-                table: Table::of_feature_view(name, view, &topology),
                 chain: match &view.source {
                     ViewSource::Events { event_type, .. } => schemas.chain(event_type).cloned(),
                     ViewSource::Written => None,
                 }
                 .unwrap_or_default(),
-                no_columns: FeatureColumns::default(),
+                ..CompiledView::new(name, view, &topology)
             })
             .collect();
-        Ok(Self { schemas, views, topology })
+        Ok(Self { schemas, views, coming: Vec::new(), topology })
     }
 
-    /// The view of this name.
+    /// The version of this view that its name reads.
     pub fn view(&self, name: &str) -> Option<&CompiledView> {
         self.views.iter().find(|view| view.table.name == name)
+    }
+
+    /// What holds once this topology is declared after the one that holds here: versions that serve
+    /// go on, all others are to come, and names whose version is to come read the one they read now.
+    pub fn succeeded_by(&self, built_in: &Schemas, topology: Topology) -> Result<Self, BadSchema> {
+        let fresh = Self::new(built_in, topology)?;
+        let (mut views, mut coming) = (Vec::new(), Vec::new());
+        for view in fresh.views {
+            let before = self.view(&view.table.name);
+            if before.is_some_and(|before| before.table.version == view.table.version) {
+                views.push(view);
+                continue;
+            }
+            views.extend(before.cloned());
+            let same = |old: &&CompiledView| old.table.version == view.table.version;
+            let live = self.coming.iter().find(same).is_some_and(|old| old.live);
+            coming.push(CompiledView { live, ..view });
+        }
+        Ok(Self { views, coming, ..fresh })
+    }
+
+    /// From here on this version serves; `None` if it is not to come.
+    pub(crate) fn activate(&mut self, version: &str) -> Option<Activated> {
+        let place = self.coming.iter().position(|view| view.table.version_hex() == version)?;
+        let view = CompiledView { live: true, ..self.coming.remove(place) };
+        let name = view.table.name.clone();
+        let before = match self.views.binary_search_by(|view| view.table.name.cmp(&name)) {
+            Ok(place) => self.views.get_mut(place).map(|old| std::mem::replace(old, view)),
+            Err(place) => {
+                self.views.insert(place, view);
+                None
+            }
+        };
+        Some(Activated { before })
+    }
+
+    /// The stored form.
+    pub fn to_stored(&self) -> serde_json::Result<Vec<u8>> {
+        let comes = |view: &&CompiledView| self.comes(&view.table.name);
+        serde_json::to_vec(&StoredTopology {
+            declared: self.topology.clone(),
+            coming: self.coming.iter().map(|view| view.table.version_hex()).collect(),
+            kept: self.views.iter().filter(comes).map(KeptView::of).collect(),
+        })
+    }
+
+    /// Reads the stored form. Which of the versions to come are live is told by the head.
+    pub fn from_stored(built_in: &Schemas, stored: &[u8]) -> Result<Self, PartitionError> {
+        let damaged = |error| PartitionError::Json("topology", error);
+        let json: serde_json::Value = serde_json::from_slice(stored).map_err(damaged)?;
+        if json.get("declared").is_none() {
+            let declared = serde_json::from_value(json).map_err(damaged)?;
+            return Ok(Self::new(built_in, declared)?);
+        }
+        let stored: StoredTopology = serde_json::from_value(json).map_err(damaged)?;
+        let mut compiled = Self::new(built_in, stored.declared)?;
+        let comes = |view: &CompiledView| stored.coming.contains(&view.table.version_hex());
+        let (coming, mut views): (Vec<_>, Vec<_>) = compiled.views.into_iter().partition(comes);
+        compiled.coming = coming.into_iter().map(|v| CompiledView { live: false, ..v }).collect();
+        let kept = stored.kept.into_iter();
+        views.extend(kept.map(|kept| CompiledView::alone(&kept.name, &kept.view, kept.entity)));
+        views.sort_by(|a, b| a.table.name.cmp(&b.table.name));
+        compiled.views = views;
+        Ok(compiled)
+    }
+
+    /// Whether a version of this view is to come.
+    pub fn comes(&self, name: &str) -> bool {
+        self.coming.iter().any(|view| view.table.name == name)
+    }
+}
+
+/// What an activation changed.
+#[derive(Debug)]
+pub(crate) struct Activated {
+    /// The version that served until now.
+    pub(crate) before: Option<CompiledView>,
+}
+
+impl KeptView {
+    fn of(view: &CompiledView) -> Self {
+        Self { name: view.table.name.clone(), view: view.declared.clone(), entity: view.entity() }
     }
 }

@@ -6,8 +6,11 @@ use headwater_event::{Event, Offset, Reason, Refusal, Timestamp, catalog::names}
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    FoldError, Head, Row, RowKey, StoredRow, StoredRows, TableRow, Value, batch::Batch,
-    codec::Damaged, family::log::DeadLetter, rows::Put,
+    FoldError, Head, Row, RowKey, StoredRow, StoredRows, TableRow, Value,
+    batch::{ApplyError, Batch},
+    codec::Damaged,
+    family::log::DeadLetter,
+    rows::Put,
 };
 
 /// An event that follows from another, to be published by the outbox.
@@ -40,6 +43,8 @@ pub struct Fold<'a, R> {
 #[derive(Debug, Default)]
 pub struct Delta {
     pub(crate) puts: Vec<Put>,
+    /// Rows of versions that their names do not read yet: written even if the event is refused.
+    pub(crate) beside: Vec<Put>,
     pub(crate) derived: Vec<Derived>,
     pub(crate) counters: BTreeMap<String, u64>,
     pub(crate) assigned: serde_json::Value,
@@ -75,6 +80,11 @@ impl<'a, R: StoredRows> Fold<'a, R> {
 
     /// The row of a built-in table with these key values, in the event's project.
     pub fn get<T: TableRow>(&self, key: &[Value]) -> Result<Option<T>, FoldError> {
+        Ok(self.read(key)?)
+    }
+
+    /// As [`Fold::get`], where there is nobody to refuse.
+    pub(crate) fn read<T: TableRow>(&self, key: &[Value]) -> Result<Option<T>, ApplyError> {
         let key = T::table().key_of(&self.event.project, key);
         let Some(bytes) = self.latest_bytes(&key)? else { return Ok(None) };
         let stored = StoredRow::decode(&bytes)?;
@@ -85,7 +95,7 @@ impl<'a, R: StoredRows> Fold<'a, R> {
     }
 
     /// The stored bytes under a key, with what this fold changed before.
-    pub(crate) fn latest_bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, FoldError> {
+    pub(crate) fn latest_bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ApplyError> {
         match self.delta.puts.iter().rev().find(|put| put.key == key) {
             Some(put) => Ok(put.row.as_ref().map(|row| row.encode(self.rows.provenance()))),
             None => Ok(self.rows.latest(key)?),
@@ -116,6 +126,10 @@ impl<'a, R: StoredRows> Fold<'a, R> {
 
     pub(crate) fn push(&mut self, put: Put) {
         self.delta.puts.push(put);
+    }
+
+    pub(crate) fn push_beside(&mut self, put: Put) {
+        self.delta.beside.push(put);
     }
 
     /// The next number of a counter, from 1.

@@ -1,6 +1,6 @@
 //! The small state of a partition that is not rows: kept beside the position, written with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use headwater_event::{Offset, Outlet, PartitionId, Timestamp, payload::ClockMode};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,9 @@ pub struct Head {
     /// The names of the views that it declares.
     #[serde(default)]
     pub declared_views: Vec<String>,
+    /// The declared versions of views that their names do not read yet, by version.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub coming: BTreeMap<String, Coming>,
     /// Numbers that the fold assigns from, by name.
     #[serde(default)]
     pub counters: BTreeMap<String, u64>,
@@ -76,6 +79,19 @@ impl Head {
         let head: Self = serde_json::from_slice(bytes).map_err(damaged)?;
         Ok(Self { format: HEAD_FORMAT, ..head })
     }
+}
+
+/// A version of a view that is declared and not activated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coming {
+    /// The view's name.
+    pub view: String,
+    /// The project of whoever declared it.
+    pub project: String,
+    /// The offset, on control, of the request that declared it.
+    pub declared_at: Offset,
+    /// The data partitions that have its whole history; in a data partition itself or none.
+    pub built: BTreeSet<u32>,
 }
 
 /// Which log this is.

@@ -13,15 +13,16 @@ use headwater_event::{
 use headwater_topology::ViewSource;
 
 use crate::{
-    CompiledView, Delta, FOLD_REVISION, Fold, FoldError, Outcome, PartitionError, PartitionFold,
-    StoredRows, batch::Batch, family, outcome::Seen, system, time_range,
+    Delta, FOLD_REVISION, Fold, FoldError, Outcome, PartitionError, PartitionFold, StoredRows,
+    batch::Batch, family, feature::Views, outcome::Seen, rows::Put, system, time_range,
 };
 
 /// What a record turned out to be.
 pub(crate) enum Verdict {
     Folded(Box<Event>, Delta),
     Repeat(Outcome),
-    Refused(Box<Event>, Refusal),
+    /// Refused by the view that its name reads; what another version makes of it all the same.
+    Refused(Box<Event>, Refusal, Vec<Put>),
     Dead(Option<String>, Refusal),
     Misrouted(Box<Event>, u32),
     /// The log's own: changes the head, not the views.
@@ -77,7 +78,8 @@ impl PartitionFold {
                 "id {:?} of source {:?} came before with other content",
                 event.id, event.source
             );
-            return Ok(Verdict::Refused(Box::new(event), Refusal::new(Reason::IdReused, detail)));
+            let refusal = Refusal::new(Reason::IdReused, detail);
+            return Ok(Verdict::Refused(Box::new(event), refusal, Vec::new()));
         }
         self.fold_one(batch, record, event, newer)
     }
@@ -145,7 +147,7 @@ impl PartitionFold {
         }
         let newer = self.compiled.schemas.admit(event)?;
         // Views whose history is folded late read it by what was declared with them.
-        let reads = |view: &&CompiledView| {
+        let reads = |view: &&crate::CompiledView| {
             matches!(&view.declared.source, ViewSource::Events { event_type, .. }
                 if *event_type == event.event_type)
         };
@@ -184,7 +186,10 @@ impl PartitionFold {
                 let delta = fold.finish();
                 Ok(Verdict::Folded(Box::new(event), delta))
             }
-            Ok(Err(FoldError::Refused(refusal))) => Ok(Verdict::Refused(Box::new(event), refusal)),
+            Ok(Err(FoldError::Refused(refusal))) => {
+                let beside = fold.finish().beside;
+                Ok(Verdict::Refused(Box::new(event), refusal, beside))
+            }
             Ok(Err(FoldError::Read(error))) => Err(error.into()),
             Ok(Err(FoldError::Damaged(error))) => Err(error.into()),
             Err(panic) => {
@@ -221,8 +226,11 @@ impl PartitionFold {
         crate::feature::fold_app_event(fold, views)
     }
 
-    fn views(&self) -> &[CompiledView] {
-        if self.backfill.is_empty() { &self.compiled.views } else { &self.backfill }
+    fn views(&self) -> Views<'_> {
+        match self.is_backfill() {
+            true => Views { serving: &self.backfill, coming: &[] },
+            false => Views { serving: &self.compiled.views, coming: &self.compiled.coming },
+        }
     }
 }
 

@@ -2,19 +2,15 @@
 //!
 //! What a record is, is told by `judge`; what it changes, is written by `apply`.
 
-use std::collections::BTreeMap;
-
 use headwater_event::{
-    BadSchema, Event, Outlet, PartitionId, Record, Schemas, Timestamp, Verifier, catalog::names,
-    decode,
+    BadSchema, Event, Offset, Outlet, PartitionId, Record, Schemas, Timestamp, Verifier,
 };
 use headwater_topology::Topology;
 
 use crate::{
-    Compiled, CompiledView, Damaged, Head, Outcome, Position, Provenance, ReadFailed, RowVersion,
-    StoredRows,
+    Clock, Compiled, CompiledView, Damaged, Head, Outcome, Position, Provenance, ReadFailed,
+    RowVersion, StoredRows,
     batch::{ApplyError, Batch},
-    system,
 };
 
 /// The state of a partition's fold between batches.
@@ -27,6 +23,8 @@ pub struct PartitionFold {
     pub(crate) built_in: Schemas,
     pub(crate) verifier: Option<Verifier>,
     pub(crate) backfill: Vec<CompiledView>,
+    /// Whether the record just folded changed the topology's stored form.
+    pub(crate) topology_changed: bool,
 }
 
 /// What a store kept of a partition's fold.
@@ -36,7 +34,7 @@ pub struct Stored {
     pub head: Option<Vec<u8>>,
     /// [`Commit::position`].
     pub position: Option<Vec<u8>>,
-    /// [`Commit::topology`].
+    /// The last of [`Commit::topologies`] that there ever was.
     pub topology: Option<Vec<u8>>,
 }
 
@@ -55,10 +53,13 @@ pub struct Commit {
     pub head: Vec<u8>,
     /// The position's stored form.
     pub position: Vec<u8>,
-    /// The topology's stored form, if it changed.
-    pub topology: Option<Vec<u8>>,
+    /// Every stored form of the topology that came to hold, applied or activated, with the offset
+    /// from which it does; see [`Compiled::from_stored`].
+    pub topologies: Vec<(Offset, Vec<u8>)>,
+    /// Every tick of the log's clock, with its offset.
+    pub ticks: Vec<(Offset, Clock)>,
     /// What became of each record, in order.
-    pub outcomes: Vec<(headwater_event::Offset, Outcome)>,
+    pub outcomes: Vec<(Offset, Outcome)>,
 }
 
 /// Why a partition can't be folded. None of these is an event's fault.
@@ -116,23 +117,29 @@ impl PartitionFold {
             None => Head::empty(),
             Some(bytes) => Head::from_bytes(bytes)?,
         };
-        let topology: Topology = match &stored.topology {
-            None => Topology::default(),
-            Some(bytes) => {
-                serde_json::from_slice(bytes).map_err(|e| PartitionError::Json("topology", e))?
-            }
+        let mut compiled = match &stored.topology {
+            None => Compiled::new(&built_in, Topology::default())?,
+            Some(bytes) => Compiled::from_stored(&built_in, bytes)?,
         };
+        for view in &mut compiled.coming {
+            let coming = head.coming.get(&view.table.version_hex());
+            view.live = match id {
+                PartitionId::Control => false,
+                PartitionId::Data(here) => coming.is_some_and(|c| c.built.contains(&here)),
+            };
+        }
         let position = stored.position.as_deref().map(Position::from_bytes).transpose()?;
         let verifier =
             head.log.as_ref().and_then(|log| Verifier::new(&log.verifying_key, log.log_id.clone()));
         Ok(Self {
             id,
-            compiled: Compiled::new(&built_in, topology)?,
+            compiled,
             head,
             position,
             built_in,
             verifier,
             backfill: Vec::new(),
+            topology_changed: false,
         })
     }
 
@@ -140,7 +147,9 @@ impl PartitionFold {
     ///
     /// For the history of a view that is declared after its events came.
     pub fn for_backfill(id: PartitionId, views: Vec<CompiledView>) -> Result<Self, PartitionError> {
-        Ok(Self { backfill: views, ..Self::restore(id, &Stored::default())? })
+        let live = |view| CompiledView { live: true, ..view };
+        let backfill = views.into_iter().map(live).collect();
+        Ok(Self { backfill, ..Self::restore(id, &Stored::default())? })
     }
 
     /// Which partition this is.
@@ -163,26 +172,6 @@ impl PartitionFold {
         &self.compiled
     }
 
-    /// The views that a record would bring here for the first time, if it is a copy of a topology:
-    /// their history must be folded before it is.
-    pub fn views_to_backfill(&self, record: &Record) -> Vec<CompiledView> {
-        if self.head.counts.accepted == 0 || self.id == PartitionId::Control {
-            return Vec::new();
-        }
-        let Ok(event) = decode(&record.body) else { return Vec::new() };
-        if event.event_type != names::TOPOLOGY_APPLIED || self.authentic(record).is_err() {
-            return Vec::new();
-        }
-        let Some(compiled) = system::topology_of(&event, &self.built_in) else { return Vec::new() };
-        let known = |view: &CompiledView| self.head.digests.contains_key(&view.table.version_hex());
-        compiled.views.into_iter().filter(|view| !known(view)).collect()
-    }
-
-    /// Takes over the digests of views whose history was folded beside.
-    pub fn adopt(&mut self, digests: BTreeMap<String, crate::Digest>) {
-        self.head.digests.extend(digests);
-    }
-
     /// Folds records in order. Nothing is changed outside `self`; an error leaves `self` unusable,
     /// to be restored from the store.
     pub fn fold<R: StoredRows>(
@@ -193,7 +182,7 @@ impl PartitionFold {
         let mut batch = Batch::new(rows);
         let mut outcomes = Vec::with_capacity(records.len());
         let mut outbox = Vec::new();
-        let topology_before = self.head.topology.clone();
+        let (mut topologies, mut ticks) = (Vec::new(), Vec::new());
         for record in records {
             batch
                 .begin(Provenance { offset: record.offset, appended_at_ms: record.appended_at_ms });
@@ -201,13 +190,17 @@ impl PartitionFold {
                 Some(Position::after(self.position.as_ref(), record.offset, &record.body));
             self.head.counts.records += 1;
             let verdict = self.judge(&batch, record)?;
+            let clock_before = self.head.clock.map(|clock| clock.n);
             let outcome = self.apply(&mut batch, &mut outbox, record, verdict)?;
             outcomes.push((record.offset, outcome));
+            let tick = self.head.clock.filter(|c| clock_before.is_some_and(|n| n != c.n));
+            ticks.extend(tick.map(|clock| (record.offset, clock)));
+            if std::mem::take(&mut self.topology_changed) {
+                let stored = self.compiled.to_stored();
+                let stored = stored.map_err(|e| PartitionError::Json("topology", e))?;
+                topologies.push((record.offset, stored));
+            }
         }
-        let topology = (self.head.topology != topology_before)
-            .then(|| serde_json::to_vec(&self.compiled.topology))
-            .transpose()
-            .map_err(|e| PartitionError::Json("topology", e))?;
         let (latest, versions, seen) = batch.into_parts();
         Ok(Commit {
             latest,
@@ -216,7 +209,8 @@ impl PartitionFold {
             outbox,
             head: serde_json::to_vec(&self.head).map_err(|e| PartitionError::Json("head", e))?,
             position: self.position.map(Position::to_bytes).unwrap_or_default(),
-            topology,
+            topologies,
+            ticks,
             outcomes,
         })
     }

@@ -2,7 +2,7 @@
 
 use headwater_event::Refusal;
 
-use crate::{Row, Table, Value, codec::Damaged};
+use crate::{Row, Table, Value, batch::ApplyError, codec::Damaged};
 
 /// The stored state of one partition, as the fold sees it.
 pub trait StoredRows {
@@ -29,6 +29,15 @@ pub enum FoldError {
     /// The store holds bytes that this program did not write.
     #[error(transparent)]
     Damaged(#[from] Damaged),
+}
+
+impl From<ApplyError> for FoldError {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Read(error) => Self::Read(error),
+            ApplyError::Damaged(error) => Self::Damaged(error),
+        }
+    }
 }
 
 /// A built-in table's row as a Rust struct; see `table!`.

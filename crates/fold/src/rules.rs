@@ -7,7 +7,7 @@
 //! | rules | since then |
 //! |---|---|
 //! | 1 | the first |
-//! | 2 | a topology that breaks its readers is refused ([`headwater_topology::compatible`], [`headwater_topology::unreadable`]) |
+//! | 2 | a topology that breaks its readers is refused ([`headwater_topology::compatible`], [`headwater_topology::unreadable`]); a version of a view with history to fold is activated once that is whole |
 
 use crate::Head;
 
@@ -22,6 +22,12 @@ impl Rules {
     /// What the log has raised so far; rules 1 held before anything was raised.
     pub(crate) fn of(head: &Head) -> Self {
         Self(head.rules.max(1))
+    }
+
+    /// Whether a version with history is folded beside the one that serves, and activated once it is
+    /// whole.
+    pub(crate) fn activate_later(self) -> bool {
+        self.0 >= 2
     }
 
     /// Whether a topology is judged by what it does to those who read events.

@@ -12,9 +12,12 @@ use headwater_topology::Topology;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Clock, Compiled, Fold, FoldError, Head, Json, LogIdentity, PartitionError, RULES_KNOWN,
-    StoredRows, Value, evolution,
-    family::{features::FeatureViewRow, log::AppliedTopology},
+    Clock, Compiled, CompiledView, Fold, FoldError, Head, Json, LogIdentity, PartitionError,
+    RULES_KNOWN, StoredRows, Value, evolution,
+    family::{
+        features::{FeatureViewRow, VersionState, feature_view, tell},
+        log::AppliedTopology,
+    },
     rules::Rules,
     time_range,
 };
@@ -23,11 +26,11 @@ use crate::{
 pub(crate) fn fold_request<R: StoredRows>(
     fold: &mut Fold<'_, R>,
     built_in: &Schemas,
-    held: &Compiled,
+    holds: &Compiled,
 ) -> Result<bool, FoldError> {
     match fold.event.event_type.as_str() {
         names::CLOCK_TICK_REQUESTED => tick(fold)?,
-        names::TOPOLOGY_APPLY_REQUESTED => apply_topology(fold, built_in, held)?,
+        names::TOPOLOGY_APPLY_REQUESTED => apply_topology(fold, built_in, holds)?,
         _ => return Ok(false),
     }
     Ok(true)
@@ -58,7 +61,7 @@ fn tick<R: StoredRows>(fold: &mut Fold<'_, R>) -> Result<(), FoldError> {
 fn apply_topology<R: StoredRows>(
     fold: &mut Fold<'_, R>,
     built_in: &Schemas,
-    held: &Compiled,
+    before: &Compiled,
 ) -> Result<(), FoldError> {
     let request: TopologyApplyRequested = fold.payload()?;
     let topology: Topology = match serde_json::from_value(request.topology) {
@@ -73,36 +76,83 @@ fn apply_topology<R: StoredRows>(
         Ok(compiled) => compiled,
         Err(error) => return fold.refuse(Reason::Invalid, error.to_string()),
     };
-    if Rules::of(fold.head).judge_evolution() {
-        evolution::judge(&held.topology, &topology)?;
+    let rules = Rules::of(fold.head);
+    if rules.judge_evolution() {
+        evolution::judge(&before.topology, &topology)?;
     }
+    let topology = serde_json::to_value(&topology).unwrap_or_default();
+    if !rules.activate_later() {
+        at_once(fold, &compiled)?;
+    } else {
+        let next = match before.succeeded_by(built_in, compiled.topology.clone()) {
+            Ok(next) => next,
+            Err(error) => return fold.refuse(Reason::Invalid, error.to_string()),
+        };
+        one_after_the_other(fold, before, &next)?;
+    }
+    fold.put(&AppliedTopology { hash: hash.clone(), topology: Json::of(&topology) });
+    let applied =
+        TopologyApplied { hash, topology, activates_later: rules.activate_later() };
+    fold.assigned(serde_json::json!({"hash": applied.hash}));
+    publish_copies(fold, names::TOPOLOGY_APPLIED, &applied);
+    if applied.activates_later {
+        return Ok(());
+    }
+    for view in &compiled.views {
+        let activated =
+            ViewActivated { view: view.table.name.clone(), version: view.table.version_hex() };
+        let data = serde_json::to_value(activated).unwrap_or_default();
+        fold.publish(PartitionId::Control, names::VIEW_ACTIVATED, data);
+    }
+    Ok(())
+}
+
+/// Before rules 2, every declared version served from its declaration on.
+fn at_once<R: StoredRows>(fold: &mut Fold<'_, R>, compiled: &Compiled) -> Result<(), FoldError> {
     for (name, before) in declared_before(fold)? {
         if compiled.view(&name).is_none() {
             fold.put(&FeatureViewRow { active: false, ..before });
         }
     }
     for view in &compiled.views {
-        let declaration = serde_json::to_value(&view.declared).unwrap_or_default();
-        fold.put(&FeatureViewRow {
-            name: view.table.name.clone(),
-            description: view.declared.description.clone(),
-            entity: view.declared.entity.clone(),
-            owner: view.declared.owner.clone(),
-            version: view.table.version_hex(),
-            active: true,
-            declaration: Json::of(&declaration),
-        });
+        fold.put(&feature_view(view, true));
     }
-    let topology = serde_json::to_value(&topology).unwrap_or_default();
-    fold.put(&AppliedTopology { hash: hash.clone(), topology: Json::of(&topology) });
-    let applied = TopologyApplied { hash, topology };
-    fold.assigned(serde_json::json!({"hash": applied.hash}));
-    publish_copies(fold, names::TOPOLOGY_APPLIED, &applied);
-    for view in &compiled.views {
-        let activated =
-            ViewActivated { view: view.table.name.clone(), version: view.table.version_hex() };
-        let data = serde_json::to_value(activated).unwrap_or_default();
-        fold.publish(PartitionId::Control, names::VIEW_ACTIVATED, data);
+    Ok(())
+}
+
+/// What the tables tell of views, once this topology is declared after that.
+fn one_after_the_other<R: StoredRows>(
+    fold: &mut Fold<'_, R>,
+    before: &Compiled,
+    next: &Compiled,
+) -> Result<(), FoldError> {
+    let declares = |name: &str| next.topology.feature_views.contains_key(name);
+    for (name, row) in declared_before(fold)? {
+        if !declares(&name) {
+            fold.put(&FeatureViewRow { active: false, ..row });
+        }
+    }
+    let among = |views: &[CompiledView], view: &CompiledView| {
+        views.iter().any(|other| other.table.version == view.table.version)
+    };
+    for view in before.views.iter().filter(|view| !among(&next.views, view)) {
+        tell(fold, view, VersionState::Retired, None)?;
+    }
+    for view in before.coming.iter().filter(|view| !among(&next.coming, view)) {
+        tell(fold, view, VersionState::Abandoned, None)?;
+    }
+    for view in &next.views {
+        tell(fold, view, VersionState::Active, None)?;
+        if !next.comes(&view.table.name) {
+            fold.put(&feature_view(view, true));
+        }
+    }
+    for view in next.coming.iter().filter(|view| !among(&before.coming, view)) {
+        let at = fold.offset;
+        tell(fold, view, VersionState::Building, Some(at))?;
+        if next.view(&view.table.name).is_none() {
+            fold.put(&feature_view(view, false));
+        }
     }
     Ok(())
 }
@@ -141,12 +191,21 @@ pub(crate) fn accepted_tick(event: &Event, assigned: &serde_json::Value) -> Opti
 }
 
 /// The topology that a request was just granted; control holds it from the request on.
-pub(crate) fn accepted_topology(event: &Event, built_in: &Schemas) -> Option<Compiled> {
+pub(crate) fn accepted_topology(
+    event: &Event,
+    head: &Head,
+    holds: &Compiled,
+    built_in: &Schemas,
+) -> Option<Compiled> {
     if event.event_type != names::TOPOLOGY_APPLY_REQUESTED {
         return None;
     }
     let request = payload::<TopologyApplyRequested>(event)?;
-    Compiled::new(built_in, serde_json::from_value(request.topology).ok()?).ok()
+    let topology = serde_json::from_value(request.topology).ok()?;
+    match !Rules::of(head).activate_later() {
+        true => Compiled::new(built_in, topology).ok(),
+        false => holds.succeeded_by(built_in, topology).ok(),
+    }
 }
 
 fn clock_of(ticked: ClockTicked) -> Clock {
@@ -173,12 +232,8 @@ pub(crate) fn topology_of(event: &Event, built_in: &Schemas) -> Option<Compiled>
     Compiled::new(built_in, topology).ok()
 }
 
-/// Applies a system event or a fact to the head; answers a topology that holds from here on.
-pub(crate) fn apply(
-    head: &mut Head,
-    event: &Event,
-    built_in: &Schemas,
-) -> Result<Option<Compiled>, PartitionError> {
+/// Applies a system event to the head.
+pub(crate) fn apply(head: &mut Head, event: &Event) -> Result<(), PartitionError> {
     match event.event_type.as_str() {
         names::CLOCK_TICKED => {
             if let Some(ticked) = payload::<ClockTicked>(event) {
@@ -201,15 +256,12 @@ pub(crate) fn apply(
                 head.rules = raised.rules;
             }
         }
-        names::TOPOLOGY_APPLIED => {
-            return Ok(topology_of(event, built_in));
-        }
         // All other facts tell of what their cause already did to this partition.
         _ => {}
     }
-    Ok(None)
+    Ok(())
 }
 
-fn payload<T: DeserializeOwned>(event: &Event) -> Option<T> {
+pub(crate) fn payload<T: DeserializeOwned>(event: &Event) -> Option<T> {
     event.payload().ok()
 }

@@ -3,7 +3,10 @@
 //! All schemas are on the search path: a name without a schema is looked up in `public`, which holds
 //! nothing and looks into all of them.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
 use datafusion::{
@@ -18,6 +21,7 @@ use crate::{
     tables::{
         derived::with_derived, digests, events, positions, rows::RowsTable, states::StatesTable,
     },
+    view_versions,
 };
 
 /// The catalog's name.
@@ -54,6 +58,8 @@ pub(crate) struct Catalog {
     /// Plans derived features; knows functions, not tables.
     expressions: Arc<SessionState>,
     entries: Vec<Entry>,
+    /// Versions of views that the query names, found before it is planned.
+    versions: Mutex<BTreeMap<String, Entry>>,
 }
 
 impl Catalog {
@@ -70,12 +76,6 @@ impl Catalog {
             description: description.to_owned(),
             kind,
         };
-        let of_table = |table: Arc<Table>| Entry {
-            schema: table.schema.clone(),
-            name: table.name.clone(),
-            description: table.description.clone(),
-            kind: Kind::Rows(table),
-        };
         let views = moment.compiled.views.iter().map(|view| Arc::new(view.table.clone()));
         // Built-in tables come first: no view can hide one.
         let entries = [
@@ -87,7 +87,7 @@ impl Catalog {
         .chain(built_in.iter().cloned().map(of_table))
         .chain(views.map(of_table))
         .collect();
-        Self { moment, as_of, limits, expressions, entries }
+        Self { moment, as_of, limits, expressions, entries, versions: Mutex::default() }
     }
 
     /// The moment whose tables these are.
@@ -110,18 +110,49 @@ impl Catalog {
         names
     }
 
-    fn find(&self, schema: &str, name: &str) -> Option<&Entry> {
+    fn find(&self, schema: &str, name: &str) -> Option<Entry> {
+        if view_versions::asked(name).is_some() {
+            let found = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+            let here = |entry: &&Entry| schema == SEARCH_PATH || entry.schema == schema;
+            return found.get(name).filter(here).cloned();
+        }
         let on_path = |entry: &&Entry| schema == SEARCH_PATH || entry.schema == schema;
-        self.entries.iter().filter(on_path).find(|entry| entry.name == name)
+        self.entries.iter().filter(on_path).find(|entry| entry.name == name).cloned()
+    }
+
+    /// Finds the version of a view that a name asks for, if it asks for one.
+    pub(crate) async fn find_version(self: &Arc<Self>, name: &str) -> Result<(), Error> {
+        if view_versions::asked(name).is_none() {
+            return Ok(());
+        }
+        let (moment, asked) = (Arc::clone(&self.moment), name.to_owned());
+        let found = tokio::task::spawn_blocking(move || view_versions::find(&moment, &asked)).await;
+        let found = found.map_err(|error| Error::failed(error.to_string()))??;
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.extend(found.map(|table| (name.to_owned(), of_table(table))));
+        Ok(())
     }
 
     /// An error that helps on if there is no such table.
-    pub(crate) fn check(&self, reference: &TableReference) -> Result<(), Error> {
+    pub(crate) async fn check(self: &Arc<Self>, reference: &TableReference) -> Result<(), Error> {
+        self.find_version(reference.table()).await?;
+        self.check_known(reference)
+    }
+
+    /// The same, once the versions that are asked for were found.
+    fn check_known(&self, reference: &TableReference) -> Result<(), Error> {
         let schema = reference.schema().unwrap_or(SEARCH_PATH);
         let here = reference.catalog().is_none_or(|catalog| catalog == CATALOG);
         let known = schema == INFORMATION_SCHEMA || self.find(schema, reference.table()).is_some();
         if here && known {
             return Ok(());
+        }
+        if self.moment.compiled.comes(reference.table()) {
+            return Err(Error::invalid(format!(
+                "feature view {} is still being built: it can be read once a version of it is \
+                 active, see features.feature_view_versions",
+                reference.table()
+            )));
         }
         let near = self.near(reference.table());
         let hint = if near.is_empty() {
@@ -148,12 +179,12 @@ impl Catalog {
         &self,
         reference: &TableReference,
     ) -> Result<(String, Arc<dyn TableProvider>), Error> {
-        self.check(reference)?;
+        self.check_known(reference)?;
         let entry = self.find(reference.schema().unwrap_or(SEARCH_PATH), reference.table());
         let entry =
             entry.ok_or_else(|| Error::invalid(format!("there is no table {reference}")))?;
         let name = self.told(&format!("{}.{}", entry.schema, entry.name));
-        Ok((name, self.provider(entry)?))
+        Ok((name, self.provider(&entry)?))
     }
 
     /// The full names of the tables that may have been meant, the nearest first.
@@ -205,6 +236,15 @@ impl Catalog {
     }
 }
 
+fn of_table(table: Arc<Table>) -> Entry {
+    Entry {
+        schema: table.schema.clone(),
+        name: table.name.clone(),
+        description: table.description.clone(),
+        kind: Kind::Rows(table),
+    }
+}
+
 /// The catalog as DataFusion asks for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Schemas(pub(crate) Arc<Catalog>);
@@ -242,7 +282,7 @@ impl SchemaProvider for OneSchema {
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         match self.catalog.find(&self.name, name) {
-            Some(entry) => Ok(Some(self.catalog.provider(entry)?)),
+            Some(entry) => Ok(Some(self.catalog.provider(&entry)?)),
             None => Ok(None),
         }
     }

@@ -28,6 +28,7 @@ mod sql;
 mod statements;
 mod tables;
 mod versions;
+mod view_versions;
 
 pub use answer::{Answer, Batches};
 pub use as_of::{AsOf, NotAMoment};

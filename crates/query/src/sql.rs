@@ -129,12 +129,12 @@ async fn base(
 
 async fn plan(
     state: &SessionState,
-    catalog: &Catalog,
+    catalog: &Arc<Catalog>,
     statement: Statement,
     options: &QueryOptions,
 ) -> Result<LogicalPlan, Error> {
     for reference in state.resolve_table_references(&versions::without_past(&statement))? {
-        catalog.check(&reference)?;
+        catalog.check(&reference).await?;
     }
     let plan = state.statement_to_plan(statement).await?;
     SQLOptions::new()

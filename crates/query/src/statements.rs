@@ -28,7 +28,7 @@ use crate::{
 /// The answer to a statement about tables; `None` if it is another.
 pub(crate) async fn answer(
     statement: &Statement,
-    catalog: &Catalog,
+    catalog: &Arc<Catalog>,
     state: &SessionState,
 ) -> Result<Option<RecordBatch>, Error> {
     let Statement::Statement(statement) = statement else { return Ok(None) };
@@ -87,11 +87,11 @@ fn tables(catalog: &Catalog, schema: Option<&str>) -> Result<RecordBatch, Error>
 }
 
 async fn columns(
-    catalog: &Catalog,
+    catalog: &Arc<Catalog>,
     state: &SessionState,
     table: TableReference,
 ) -> Result<RecordBatch, Error> {
-    catalog.check(&table)?;
+    catalog.check(&table).await?;
     let provider = state.schema_for_ref(table.clone())?.table(table.table()).await?;
     let provider = provider.ok_or_else(|| Error::invalid(format!("there is no table {table}")))?;
     texts(

@@ -159,6 +159,13 @@ impl Versions {
             let moment = base.at(as_of).await?;
             catalogs.insert(as_of.clone(), Arc::new(catalog_of(as_of, moment)?));
         }
+        for (table, as_of) in &tables {
+            // Planning can't wait for what must be looked up in rows.
+            if let Some(catalog) = catalogs.get(as_of) {
+                let catalog: &Arc<Catalog> = catalog;
+                catalog.find_version(TableReference::from(table.as_str()).table()).await?;
+            }
+        }
         Ok(Self { catalogs, asked: tables, planned: Mutex::default() })
     }
 

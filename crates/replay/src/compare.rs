@@ -77,6 +77,7 @@ pub(crate) fn heads(
     differs("rules number", stored.rules == head.rules);
     differs("topology", stored.topology == head.topology);
     differs("list of declared views", stored.declared_views == head.declared_views);
+    differs("versions of views to come", stored.coming == head.coming);
     differs("counters", stored.counters == head.counters);
     differs("counts of records", stored.counts == head.counts);
     differs(

@@ -206,6 +206,9 @@ impl Replay<'_> {
             by_version.keys().chain(kept_versions).chain(head.digests.keys()).collect();
         let mut views = BTreeMap::new();
         for version in versions {
+            if self.is_unfinished(version) {
+                continue;
+            }
             let table = by_version.get(version).copied();
             let of = |head: &Head| head.digests.get(version).copied().unwrap_or_default();
             let sums = |scanned: &Scanned| scanned.sums.get(version).copied().unwrap_or_default();
@@ -242,5 +245,17 @@ impl Replay<'_> {
             views.insert(version.clone(), view);
         }
         views
+    }
+
+    /// Whether this partition holds rows of a version that nobody can read: its history is being
+    /// folded beside, or was given up before it was whole. It is compared once it is.
+    fn is_unfinished(&self, version: &str) -> bool {
+        let replayed = self.folder.fold().head();
+        let head = self.opened.kept.head.as_ref().unwrap_or(replayed);
+        let building = head.coming.get(version).is_some_and(|coming| coming.built.is_empty());
+        let adopted = [head, replayed].iter().any(|head| head.digests.contains_key(version));
+        let built_in = headwater_fold::family::built_in_tables();
+        let is_view = !built_in.iter().any(|table| table.version_hex() == version);
+        self.opened.id != PartitionId::Control && is_view && (building || !adopted)
     }
 }

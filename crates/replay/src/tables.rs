@@ -40,7 +40,7 @@ impl Tables {
 
     /// The views of a topology as well.
     pub(crate) fn add_views(&mut self, compiled: &Compiled) {
-        compiled.views.iter().for_each(|view| self.add(&view.table));
+        compiled.views.iter().chain(&compiled.coming).for_each(|view| self.add(&view.table));
     }
 
     fn add(&mut self, table: &Table) {

@@ -12,3 +12,4 @@ mod backfill;
 mod kafka_clients;
 mod place;
 mod story;
+mod succession;

@@ -73,7 +73,21 @@ impl Place {
         &self,
         log: Arc<dyn EventLog>,
     ) -> headwater_engine::Result<Engine> {
+        self.try_open_with(log, 2).await
+    }
+
+    /// An engine that lets so many builders work at once.
+    pub(crate) async fn open_with(&self, builders: usize) -> Engine {
+        self.try_open_with(self.log(false).await, builders).await.unwrap()
+    }
+
+    async fn try_open_with(
+        &self,
+        log: Arc<dyn EventLog>,
+        builders: usize,
+    ) -> headwater_engine::Result<Engine> {
         let config = EngineConfig {
+            builders,
             clock: ClockMode::Given,
             opened_at: Some("1997-01-01T00:00:00Z".parse().unwrap()),
             ..EngineConfig::new(self.dir.path())
@@ -102,6 +116,11 @@ pub(crate) fn digests(moment: &Moment) -> BTreeMap<String, headwater_fold::Diges
 
 /// A topology of an app that counts clicks, with one view more if asked.
 pub(crate) fn topology(with_pages: bool) -> Topology {
+    topology_with(with_pages, "sum")
+}
+
+/// The same, with another aggregate of the seconds of a visitor.
+pub(crate) fn topology_with(with_pages: bool, aggregate: &str) -> Topology {
     let pages = "
   page_clicks:
     description: Clicks of a page.
@@ -131,7 +150,7 @@ feature_views:
     keys: {{ visitor: subject }}
     features:
       clicks: {{ count: all }}
-      seconds: {{ sum: /seconds }}
+      seconds: {{ {aggregate}: /seconds }}
 {}",
         if with_pages { pages } else { "" }
     );
@@ -172,6 +191,12 @@ pub(crate) async fn submit(engine: &Engine, events: Vec<Event>) -> Vec<Outcome> 
             other => panic!("{other:?}"),
         })
         .collect()
+}
+
+/// What a query is refused for.
+pub(crate) async fn refused(moment: Moment, sql: &str) -> String {
+    let answer = Sql::new(Limits::default()).unwrap().query(Arc::new(moment), sql).await;
+    answer.err().map(|error| error.to_string()).expect("it is refused")
 }
 
 /// The rows of a query as JSON-like text, a line each.

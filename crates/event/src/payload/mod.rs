@@ -21,7 +21,8 @@ pub use serving::{
 };
 pub use system::{
     ClockMode, ClockTickRequested, ClockTicked, LogOpened, RequestRejected, RulesRaised,
-    TopologyApplied, TopologyApplyRequested, ViewActivated, WriterClaimed,
+    TopologyApplied, TopologyApplyRequested, ViewActivated, ViewBuilt, ViewPartitionBuilt,
+    ViewVersion, WriterClaimed,
 };
 pub use tracking::{
     Artifact, ExperimentCreateRequested, ExperimentCreated, METRICS_MAX, Metric, MetricLogged,

@@ -98,6 +98,44 @@ pub struct TopologyApplied {
     pub hash: String,
     /// The topology.
     pub topology: Value,
+    /// Whether a version with history is folded beside the one that serves, until it is activated;
+    /// missing or false, it is folded and read from here on, as before rules 2.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub activates_later: bool,
+}
+
+/// `headwater.view.built`: the history of these versions is folded up to this record, from which on
+/// the partition folds them with all others. Written by the active process to a data partition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ViewBuilt {
+    /// The versions.
+    #[schemars(length(min = 1))]
+    pub built: Vec<ViewVersion>,
+}
+
+/// A version of a feature view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ViewVersion {
+    /// The feature view.
+    pub view: String,
+    /// The hash of its declaration and the fold's revision.
+    pub version: String,
+}
+
+/// `headwater.view.partition_built`: a data partition tells control that it has a version whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ViewPartitionBuilt {
+    /// The feature view.
+    pub view: String,
+    /// The hash of its declaration and the fold's revision.
+    pub version: String,
+    /// The data partition.
+    pub partition: u32,
+    /// The offset, on control, of the request that declared the version.
+    pub declared_at: u64,
 }
 
 /// `headwater.view.activated`: from here on, reads of the view read this version.

@@ -14,22 +14,56 @@ use crate::{
     ColumnType, CompiledView, Fold, FoldError, Row, Shown, StoredRow, StoredRows, Value, rows::Put,
 };
 
+/// The versions of views that an event may change.
+///
+/// Each version is a fold of the log by itself: what one of them makes of an event does not depend on
+/// which others there are. What the event's outcome is, is decided by the version that its view's
+/// name reads, or by the declared one if there is none yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Views<'a> {
+    /// Of each view the version that its name reads.
+    pub(crate) serving: &'a [CompiledView],
+    /// The versions that are not read yet; those that are not live are folded beside.
+    pub(crate) coming: &'a [CompiledView],
+}
+
+impl<'a> Views<'a> {
+    fn serving(self, name: &str) -> Option<&'a CompiledView> {
+        self.serving.iter().find(|view| view.table.name == name)
+    }
+
+    fn coming(self, name: &str) -> Option<&'a CompiledView> {
+        self.coming.iter().find(|view| view.table.name == name)
+    }
+}
+
 /// Folds an app's event into every view declared from its type.
 ///
 /// A view that can't take the event's values leaves the event to the others and is told of in a
 /// dead letter.
 pub(crate) fn fold_app_event<R: StoredRows>(
     fold: &mut Fold<'_, R>,
-    views: &[CompiledView],
+    views: Views<'_>,
 ) -> Result<(), FoldError> {
-    for view in views {
+    let live = views.coming.iter().filter(|view| view.live);
+    for view in views.serving.iter().chain(live) {
         let ViewSource::Events { event_type, keys } = &view.declared.source else { continue };
         if *event_type != fold.event.event_type {
             continue;
         }
         match row_of_event(fold, view, keys) {
-            Ok((key, row)) => merge_into(fold, view, key, row)?,
-            Err(what) => fold.view_mismatch(&view.table.name, &what),
+            Ok((key, row)) => {
+                let put = merged(fold, view, key, row)?;
+                fold.push(put);
+            }
+            // Told once: of the version that is read, not of the one after it.
+            Err(what) => {
+                let name = &view.table.name;
+                let decides = views.serving(name).is_none_or(|s| std::ptr::eq(s, view));
+                if decides {
+                    fold.view_mismatch(name, &what);
+                }
+            }
         }
     }
     Ok(())
@@ -38,20 +72,41 @@ pub(crate) fn fold_app_event<R: StoredRows>(
 /// Folds values that were computed elsewhere.
 pub(crate) fn fold_written<R: StoredRows>(
     fold: &mut Fold<'_, R>,
-    views: &[CompiledView],
+    views: Views<'_>,
     written: &FeatureWritten,
 ) -> Result<(), FoldError> {
-    let view = views
-        .iter()
-        .find(|view| view.table.name == written.feature_view)
-        .filter(|view| view.declared.source == ViewSource::Written)
-        .ok_or_else(|| {
-            let detail = format!(
-                "no feature view {:?} with `from: written` is declared",
-                written.feature_view
-            );
-            Refusal::new(Reason::NotFound, detail)
-        })?;
+    let name = &written.feature_view;
+    let (serving, coming) = (views.serving(name), views.coming(name));
+    if let (Some(_), Some(beside)) = (serving, coming.filter(|view| view.live))
+        && let Ok((key, row)) = row_of_written(fold, beside, written)
+    {
+        let put = merged(fold, beside, key, row)?;
+        fold.push_beside(put);
+    }
+    let view = serving.or(coming).ok_or_else(|| undeclared(name))?;
+    let (key, row) = row_of_written(fold, view, written)?;
+    // A version whose history is folded beside takes the event from there.
+    if view.live {
+        let put = merged(fold, view, key, row)?;
+        fold.push(put);
+    }
+    Ok(())
+}
+
+fn undeclared(name: &str) -> Refusal {
+    let detail = format!("no feature view {name:?} with `from: written` is declared");
+    Refusal::new(Reason::NotFound, detail)
+}
+
+fn row_of_written<R: StoredRows>(
+    fold: &Fold<'_, R>,
+    view: &CompiledView,
+    written: &FeatureWritten,
+) -> Result<(Vec<Value>, Row), Refusal> {
+    let name = &written.feature_view;
+    if view.declared.source != ViewSource::Written {
+        return Err(undeclared(name));
+    }
     let unknown: Vec<_> = written
         .values
         .keys()
@@ -59,18 +114,14 @@ pub(crate) fn fold_written<R: StoredRows>(
         .map(String::as_str)
         .collect();
     if !unknown.is_empty() {
-        let detail = format!("view {} has no feature {}", written.feature_view, unknown.join(", "));
-        return Err(Refusal::new(Reason::ViewMismatch, detail).into());
+        let detail = format!("view {name} has no feature {}", unknown.join(", "));
+        return Err(Refusal::new(Reason::ViewMismatch, detail));
     }
-    let mismatch = |what: String| {
-        FoldError::from(Refusal::new(
-            Reason::ViewMismatch,
-            format!("view {}: {what}", written.feature_view),
-        ))
-    };
+    let mismatch =
+        |what: String| Refusal::new(Reason::ViewMismatch, format!("view {name}: {what}"));
     let key = written_key(view, &written.entity).map_err(mismatch)?;
     let row = state_of_event(fold, view, None).map_err(mismatch)?;
-    merge_into(fold, view, key, row)
+    Ok((key, row))
 }
 
 fn written_key(
@@ -140,12 +191,13 @@ fn state_of_event<R: StoredRows>(
     Ok(Row { event_source: fold.event.source.clone(), event_id: fold.event.id.clone(), values })
 }
 
-fn merge_into<R: StoredRows>(
-    fold: &mut Fold<'_, R>,
+/// The change that an event's row makes.
+fn merged<R: StoredRows>(
+    fold: &Fold<'_, R>,
     view: &CompiledView,
     key: Vec<Value>,
     of_event: Row,
-) -> Result<(), FoldError> {
+) -> Result<Put, FoldError> {
     let key = view.table.key_of(&fold.event.project, &key);
     let row = match fold.latest_bytes(&key)? {
         None => of_event,
@@ -155,8 +207,7 @@ fn merge_into<R: StoredRows>(
             Row { values, ..of_event }
         }
     };
-    fold.push(Put::new(&view.table, key, Some(row)));
-    Ok(())
+    Ok(Put::new(&view.table, key, Some(row)))
 }
 
 fn columns(view: &CompiledView) -> &FeatureColumns {

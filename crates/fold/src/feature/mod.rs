@@ -15,7 +15,7 @@ use headwater_topology::{FeatureView, JoinKey, KeyType, Topology, ValueAt, ViewS
 
 pub use aggregate::{DoesNotFit, Slot};
 pub use exact_sum::ExactSum;
-pub(crate) use fold::{fold_app_event, fold_written};
+pub(crate) use fold::{Views, fold_app_event, fold_written};
 
 use crate::{Column, ColumnType, FOLD_REVISION, KeyedBy, Row, Shown, Table, Value, codec::Damaged};
 

@@ -27,6 +27,24 @@ pub(super) struct MemoryRows {
     seen: BTreeMap<[u8; 16], Vec<u8>>,
 }
 
+impl MemoryRows {
+    fn take(
+        &mut self,
+        latest: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+        versions: Vec<RowVersion>,
+        seen: Vec<([u8; 16], Vec<u8>)>,
+    ) {
+        for (key, row) in latest {
+            match row {
+                Some(row) => self.latest.insert(key, row),
+                None => self.latest.remove(&key),
+            };
+        }
+        self.versions.extend(versions);
+        self.seen.extend(seen);
+    }
+}
+
 impl StoredRows for MemoryRows {
     fn latest(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadFailed> {
         Ok(self.latest.get(key).cloned())
@@ -43,6 +61,49 @@ pub(super) struct Partition {
     pub(super) rows: MemoryRows,
     pub(super) fold: PartitionFold,
     pub(super) outcomes: Vec<Outcome>,
+    topology: Option<Vec<u8>>,
+    pub(super) topologies: Vec<(Offset, Vec<u8>)>,
+    pub(super) ticks: Vec<(Offset, crate::Clock)>,
+}
+
+impl Partition {
+    /// Folds history beside, if this record needs it, and takes over rows and digests.
+    fn backfill(&mut self, record: &Record) {
+        let views = self.fold.views_to_backfill(record);
+        if views.is_empty() {
+            return;
+        }
+        let prefixes: Vec<_> = views.iter().map(|view| view.table.prefix()).collect();
+        let ours = |key: &[u8]| prefixes.iter().any(|prefix| key.starts_with(prefix));
+        let versions: Vec<_> = views.iter().map(|view| view.table.version_hex()).collect();
+        let mut beside = PartitionFold::for_backfill(self.fold.id(), views).unwrap();
+        let mut rows = MemoryRows::default();
+        for record in &self.records[..record.offset.0 as usize] {
+            let commit = beside.fold(&rows, std::slice::from_ref(record)).unwrap();
+            rows.take(commit.latest, commit.versions, commit.seen);
+        }
+        self.rows.latest.extend(rows.latest.into_iter().filter(|(key, _)| ours(key)));
+        // A version that was folded before keeps what it had.
+        self.rows.versions.retain(|version| !ours(&version.key));
+        self.rows.versions.extend(rows.versions.into_iter().filter(|version| ours(&version.key)));
+        let mut digests = beside.head().digests.clone();
+        digests.retain(|version, _| versions.contains(version));
+        self.fold.adopt(digests);
+    }
+}
+
+/// Batches of so many; what needs history begins one of its own.
+fn cut(records: &[Record], batch: usize) -> Vec<Vec<Record>> {
+    let mut batches: Vec<Vec<Record>> = Vec::new();
+    for record in records {
+        let signed = record.body.header(headwater_event::SIGNATURE_HEADER).is_some();
+        let full = batches.last().is_none_or(|last| last.len() >= batch);
+        match batches.last_mut() {
+            Some(last) if !full && !signed => last.push(record.clone()),
+            _ => batches.push(vec![record.clone()]),
+        }
+    }
+    batches
 }
 
 pub(super) struct BenchLog {
@@ -56,6 +117,11 @@ pub(super) struct BenchLog {
 impl BenchLog {
     /// A log of `data_partitions`, opened at 1997-01-01, with the test topology applied.
     pub(super) fn new(data_partitions: u32) -> Self {
+        Self::with_rules(data_partitions, crate::RULES_KNOWN)
+    }
+
+    /// The same, under these rules; 0 if none were ever raised.
+    pub(super) fn with_rules(data_partitions: u32, rules: u32) -> Self {
         let mut log = Self::unopened(data_partitions);
         for id in PartitionId::all(data_partitions) {
             let opened = LogOpened {
@@ -80,13 +146,45 @@ impl BenchLog {
             json!({"epoch": 1, "process": "test"}),
         );
         log.append_signed(PartitionId::Control, 1, &claim);
-        log.request(
-            names::TOPOLOGY_APPLY_REQUESTED,
-            "topology",
-            json!({"topology": serde_json::to_value(topology()).unwrap()}),
-        );
-        log.settle();
+        log.raise(rules);
+        log.declare(&topology());
         log
+    }
+
+    pub(super) fn raise(&mut self, rules: u32) {
+        if rules > 0 {
+            let data = json!({"rules": rules});
+            let raised = Event::new("rules", "headwater", names::RULES_RAISED, "rules", data);
+            self.append_signed(PartitionId::Control, self.epoch, &raised);
+        }
+    }
+
+    /// Applies a topology.
+    pub(super) fn declare(&mut self, topology: &Topology) -> Outcome {
+        let topology = serde_json::to_value(topology).unwrap();
+        let data = json!({"topology": topology});
+        self.request(names::TOPOLOGY_APPLY_REQUESTED, "topology", data)
+    }
+
+    /// Asks this partition to take over what it must have folded beside, as a builder would.
+    pub(super) fn built(&mut self, id: PartitionId) {
+        let building = self.partitions[&id].fold.building();
+        let each = building
+            .iter()
+            .map(|view| json!({"view": view.table.name, "version": view.table.version_hex()}));
+        let data = json!({"built": each.collect::<Vec<_>>()});
+        self.next_id += 1;
+        let id_of = format!("b{}", self.next_id);
+        let event = Event::new(id_of, "headwater", names::VIEW_BUILT, "views", data);
+        self.append_signed(id, self.epoch, &event);
+        self.settle();
+    }
+
+    /// The same in every data partition.
+    pub(super) fn build(&mut self) {
+        for id in PartitionId::all(self.data_partitions).skip(1) {
+            self.built(id);
+        }
     }
 
     fn unopened(data_partitions: u32) -> Self {
@@ -95,6 +193,9 @@ impl BenchLog {
             rows: MemoryRows::default(),
             fold: PartitionFold::restore(id, &Stored::default()).unwrap(),
             outcomes: Vec::new(),
+            topology: None,
+            topologies: Vec::new(),
+            ticks: Vec::new(),
         };
         Self {
             partitions: PartitionId::all(data_partitions).map(|id| (id, partition(id))).collect(),
@@ -159,25 +260,23 @@ impl BenchLog {
         let mut outbox: Vec<(PartitionId, Outlet, Event)> = Vec::new();
         for partition in self.partitions.values_mut() {
             let done = partition.outcomes.len();
-            for records in partition.records[done..].to_vec().chunks(batch.min(1_000_000)) {
+            let records = partition.records[done..].to_vec();
+            for records in cut(&records, batch.min(1_000_000)) {
+                partition.backfill(&records[0]);
+                let records = &records[..];
                 let commit = partition.fold.fold(&partition.rows, records).unwrap();
-                for (key, row) in commit.latest {
-                    match row {
-                        Some(row) => partition.rows.latest.insert(key, row),
-                        None => partition.rows.latest.remove(&key),
-                    };
-                }
-                partition.rows.versions.extend(commit.versions);
-                partition.rows.seen.extend(commit.seen);
+                partition.rows.take(commit.latest, commit.versions, commit.seen);
                 partition.outcomes.extend(commit.outcomes.into_iter().map(|(_, o)| o));
                 outbox.extend(commit.outbox);
+                partition.topology =
+                    commit.topologies.last().map(|(_, t)| t.clone()).or(partition.topology.take());
+                partition.topologies.extend(commit.topologies);
+                partition.ticks.extend(commit.ticks);
                 // What the store keeps must be enough to go on with.
                 let stored = Stored {
                     head: Some(commit.head),
                     position: Some(commit.position),
-                    topology: Some(
-                        serde_json::to_vec(&partition.fold.compiled().topology).unwrap(),
-                    ),
+                    topology: partition.topology.clone(),
                 };
                 partition.fold = PartitionFold::restore(partition.fold.id(), &stored).unwrap();
             }
@@ -221,8 +320,13 @@ impl BenchLog {
 
     /// The shown rows of a feature view: key values, then shown values.
     pub(super) fn features(&self, view: &str) -> Vec<Vec<crate::Value>> {
-        let data = &self.partitions[&PartitionId::Data(0)];
-        let table = &data.fold.compiled().view(view).unwrap().table;
+        let control = &self.partitions[&PartitionId::Control];
+        self.of_table(&control.fold.compiled().view(view).unwrap().table)
+    }
+
+    /// The same of any version.
+    pub(super) fn of_table(&self, table: &Table) -> Vec<Vec<crate::Value>> {
+        let view = &table.name;
         let crate::Shown::Features(columns) = &table.shown else { panic!("{view}") };
         let show = |(key, row): (Vec<u8>, StoredRow)| {
             let mut values = table.read_key(&key).unwrap().values;

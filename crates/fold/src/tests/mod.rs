@@ -7,3 +7,4 @@ mod features;
 mod monoid;
 mod partitions;
 mod requests;
+mod succession;

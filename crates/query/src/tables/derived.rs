@@ -43,7 +43,7 @@ fn plan(
     stored: Arc<dyn TableProvider>,
     state: &SessionState,
 ) -> Result<LogicalPlan, Error> {
-    // A bare name: the one that tells a moment holds dots.
+    // A bare name: one that tells a moment or a version holds dots or an @.
     let name = TableReference::bare(scan);
     let schema = DFSchema::try_from_qualified_schema(name.clone(), &stored.schema())?;
     let mut columns = Vec::with_capacity(schema.fields().len() + table.derived.len());
