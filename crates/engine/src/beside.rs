@@ -12,15 +12,16 @@ use std::{
 
 use headwater_event::{Offset, PartitionId, Record};
 use headwater_fold::{CompiledView, Digest, Head, PartitionFold, Table};
+use headwater_history::Piece;
 use headwater_log::{EventLog, LogReader, ReadLimits};
-use headwater_store::{Access, Commit, PartitionStore, Snapshot, StoreOptions, StoreSet, Version};
+use headwater_store::{
+    Access, Commit, PartitionStore, SEAL_EVERY, Snapshot, StoreOptions, StoreSet, Version,
+};
 
 use crate::{Error, ErrorKind, Folder, Result};
 
 /// Rows moved in one batch: it is written in milliseconds.
 const MOVE_ROWS_MAX: usize = 1_000;
-/// No block of history spans a multiple of so many offsets, so that sealing takes whole blocks.
-const SEAL_EVERY: u64 = 131_072;
 /// How long a read waits for records that should be there.
 const READ_WAIT: Duration = Duration::from_secs(1);
 
@@ -244,11 +245,14 @@ impl Moving {
 fn moved_before(table: &Table, main: &Arc<PartitionStore>) -> Result<u64> {
     let (snapshot, prefix) = (main.snapshot(), table.prefix());
     // Rows go over before versions do.
-    match snapshot.scan_latest(prefix.to_vec(), end_of(&prefix)).next() {
+    match snapshot.scan_latest(prefix.to_vec(), Table::after(&prefix)).next() {
         None => return Ok(0),
         Some(row) => row?,
     };
     let mut from = 0;
+    for (_, piece) in snapshot.sealed(prefix)? {
+        from = from.max(Piece::from_bytes(&piece)?.last_offset.saturating_add(1));
+    }
     for version in snapshot.scan_versions() {
         let version = version?;
         if version.key.starts_with(&prefix) {
@@ -261,7 +265,7 @@ fn moved_before(table: &Table, main: &Arc<PartitionStore>) -> Result<u64> {
 fn move_rows(from: &Snapshot, to: &PartitionStore, table: &Table, go_on: GoOn<'_>) -> Result<bool> {
     let prefix = table.prefix();
     let mut latest = Vec::new();
-    for row in from.scan_latest(prefix.to_vec(), end_of(&prefix)) {
+    for row in from.scan_latest(prefix.to_vec(), Table::after(&prefix)) {
         let (key, value) = row?;
         latest.push((key, Some(value)));
         if latest.len() >= MOVE_ROWS_MAX {
@@ -309,18 +313,6 @@ impl<'a> Blocks<'a> {
         let versions = std::mem::take(&mut self.versions);
         Ok(self.to.commit(&Commit { versions, backfill: true, ..Commit::default() })?)
     }
-}
-
-/// The first key after all that begin with `prefix`; empty, for "to the last", if there is none.
-pub(crate) fn end_of(prefix: &[u8]) -> Vec<u8> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if let Some(next) = last.checked_add(1) {
-            end.push(next);
-            break;
-        }
-    }
-    end
 }
 
 fn clear(dir: &Path) -> Result<()> {

@@ -15,6 +15,7 @@ use headwater_event::{
     payload::{ClockMode, ClockTickRequested, ClockTicked, RulesRaised, WriterClaimed},
 };
 use headwater_fold::{Compiled, FACT_SOURCE, Head, Outcome, RULES_KNOWN};
+use headwater_history::History;
 use headwater_log::{AppendAck, EventLog};
 use headwater_query::Moment;
 use headwater_store::{PartitionStore, StoreSet};
@@ -28,7 +29,7 @@ use tokio::{
 
 use crate::{
     Ack, EngineConfig, Error, ErrorKind, Folder, Receipt, Result, Submitted, clock, moment,
-    opening, outbox, partition_thread,
+    opening, outbox, partition_thread, sealer,
     shared::{PartitionShared, Progress, Shared},
 };
 
@@ -83,7 +84,8 @@ impl Engine {
             let scratch = config.scratch_dir.clone();
             folders.push(Folder::resume(Arc::clone(&log), Arc::clone(&store), id, scratch).await?);
             at_start.insert(id, log.end(id).await?);
-            partitions.insert(id, Arc::new(PartitionShared::new(id, store)));
+            let history = Arc::new(History::new(stores.data_dir(), &id.to_string()));
+            partitions.insert(id, Arc::new(PartitionShared::new(id, store, history)));
         }
         let built_in = Schemas::built_in()
             .and_then(|schemas| Compiled::new(&schemas, Topology::default()))
@@ -130,6 +132,8 @@ impl Engine {
             let thread = partition_thread::start(job, Handle::current())?;
             self.0.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         }
+        let sealer = sealer::start(Arc::clone(self.shared()))?;
+        self.0.threads.lock().unwrap_or_else(PoisonError::into_inner).push(sealer);
         self.claim().await?;
         let outbox = outbox::run(
             Arc::clone(self.log()),
@@ -244,7 +248,9 @@ impl Engine {
 
     /// One consistent vector of positions to query.
     pub async fn moment(&self) -> Result<Moment> {
-        moment::moment_of(Arc::clone(self.log()), self.stores())
+        let partitions = self.shared().partitions.values();
+        let stores = partitions.map(|p| (p.id, Arc::clone(&p.store), Arc::clone(&p.history)));
+        moment::moment_of(Arc::clone(self.log()), stores.collect())
     }
 
     /// Every partition's store, control first: for snapshots, which need more than a moment's rows.

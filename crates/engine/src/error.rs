@@ -63,6 +63,17 @@ impl From<headwater_store::Error> for Error {
     }
 }
 
+impl From<headwater_history::Error> for Error {
+    fn from(error: headwater_history::Error) -> Self {
+        use headwater_history::ErrorKind as Kind;
+        let kind = match error.kind() {
+            Kind::Retry => ErrorKind::Retry,
+            Kind::Corrupt => ErrorKind::Corrupt,
+        };
+        Self::new(kind, chain(&error))
+    }
+}
+
 impl From<PartitionError> for Error {
     fn from(error: PartitionError) -> Self {
         let kind = match error {

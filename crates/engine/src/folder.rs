@@ -9,12 +9,12 @@ use std::{
 
 use headwater_event::{Offset, PartitionId, Record, SIGNATURE_HEADER, catalog::names, decode};
 use headwater_fold::{
-    Commit, CompiledView, Digest, Outcome, PartitionFold, ReadFailed, Stored, StoredRows,
+    Commit, CompiledView, Digest, Outcome, PartitionFold, Position, ReadFailed, Stored, StoredRows,
 };
 use headwater_log::{EventLog, ReadLimits};
-use headwater_store::PartitionStore;
+use headwater_store::{Mark, PartitionStore, SEAL_EVERY};
 
-use crate::{Error, ErrorKind, Result, beside::Beside, builder::Builder, shared::Shared};
+use crate::{Error, ErrorKind, Result, beside::Beside, builder::Builder, marks, shared::Shared};
 
 /// How long the check of the last folded record waits for the log to give it.
 const CHECK_WAIT: Duration = Duration::from_secs(10);
@@ -26,6 +26,8 @@ pub struct Folder {
     store: Arc<PartitionStore>,
     fold: PartitionFold,
     scratch_dir: PathBuf,
+    /// The last place that was marked; `None` if no marks are made.
+    last_place: Option<Offset>,
     /// Folds the history of new versions beside; a replay has none, and folds it when it must.
     builder: Option<Builder>,
     /// Those who may stop it in the midst of folding history; a replay is stopped by none.
@@ -46,7 +48,10 @@ impl Folder {
             topology: store.get_meta("topology")?,
         };
         let fold = PartitionFold::restore(id, &stored)?;
-        let folder = Self { log, store, fold, scratch_dir, builder: None, shared: None };
+        let place = marks::place_before(&store.snapshot(), Offset(u64::MAX))?;
+        let last_place = Some(place.map_or(Offset(0), |place| place.position.last));
+        let folder =
+            Self { log, store, fold, scratch_dir, last_place, builder: None, shared: None };
         folder.check_position().await?;
         Ok(folder)
     }
@@ -58,7 +63,7 @@ impl Folder {
         fold: PartitionFold,
         scratch_dir: PathBuf,
     ) -> Self {
-        Self { log, store, fold, scratch_dir, builder: None, shared: None }
+        Self { log, store, fold, scratch_dir, last_place: None, builder: None, shared: None }
     }
 
     /// The fold's state.
@@ -80,7 +85,10 @@ impl Folder {
             let cut = rest.iter().position(needs_history).unwrap_or(rest.len());
             let (before, from_cut) = rest.split_at_checked(cut).unwrap_or((rest, &[]));
             if !before.is_empty() {
-                outcomes.extend(self.fold_and_commit(before)?.1);
+                // No block of history crosses the end of a stretch.
+                for stretch in before.chunk_by(|a, b| stretch_of(a) == stretch_of(b)) {
+                    outcomes.extend(self.fold_and_commit(stretch)?.1);
+                }
             }
             let Some((record, after)) = from_cut.split_first() else { break };
             let views = self.fold.views_to_backfill(record);
@@ -126,9 +134,21 @@ impl Folder {
         records: &[Record],
     ) -> Result<(headwater_store::Commit, Vec<(Offset, Outcome)>)> {
         let commit = self.fold.fold(&Rows(&self.store), records)?;
-        let (batch, outcomes) = store_commit(commit);
+        let marks = self.marks(&commit);
+        let (batch, outcomes) = store_commit(commit, marks);
         self.store.commit(&batch)?;
         Ok((batch, outcomes))
+    }
+
+    /// What the past will be found by; of a store that is read as of now only there is none.
+    fn marks(&mut self, commit: &Commit) -> Vec<Mark> {
+        let Some(last) = self.last_place else { return Vec::new() };
+        let far = |position: &&Position| position.last.0 >= last.0 + marks::PLACE_EVERY;
+        let place = self.fold.position().filter(far);
+        if let Some(place) = place {
+            self.last_place = Some(place.last);
+        }
+        marks::of_commit(commit, place)
     }
 
     /// Sees to it that the history of views is there up to `until` (exclusive).
@@ -244,7 +264,14 @@ impl StoredRows for Rows<'_> {
     }
 }
 
-fn store_commit(commit: Commit) -> (headwater_store::Commit, Vec<(Offset, Outcome)>) {
+fn stretch_of(record: &Record) -> u64 {
+    record.offset.0 / SEAL_EVERY
+}
+
+fn store_commit(
+    commit: Commit,
+    marks: Vec<Mark>,
+) -> (headwater_store::Commit, Vec<(Offset, Outcome)>) {
     let mut meta = vec![("head", commit.head), ("position", commit.position)];
     let topology = commit.topologies.into_iter().next_back();
     meta.extend(topology.map(|(_, topology)| ("topology", topology)));
@@ -266,6 +293,7 @@ fn store_commit(commit: Commit) -> (headwater_store::Commit, Vec<(Offset, Outcom
             .map(|(to, outlet, event)| crate::outbox::entry(to, outlet, &event))
             .collect(),
         meta,
+        marks,
         ..headwater_store::Commit::default()
     };
     (batch, commit.outcomes)

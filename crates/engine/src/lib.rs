@@ -23,10 +23,13 @@ mod engine;
 mod error;
 mod folder;
 mod keys;
+mod marks;
 mod moment;
 mod opening;
 mod outbox;
 mod partition_thread;
+mod past;
+mod sealer;
 mod shared;
 mod submit;
 mod topologies;
@@ -37,7 +40,8 @@ pub use config::EngineConfig;
 pub use engine::{Engine, PartitionStatus};
 pub use error::{Error, ErrorKind};
 pub use folder::Folder;
-pub use moment::{open_moment, stored_rows};
+pub use marks::positions as marked_positions;
+pub use moment::{open_moment, past_rows, stored_rows};
 pub use submit::{Receipt, Submitted};
 
 /// The result of everything that the engine does.

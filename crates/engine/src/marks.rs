@@ -10,7 +10,7 @@
 //! of them is told by folding the few records from the earlier one on.
 
 use headwater_event::{Offset, Timestamp};
-use headwater_fold::{Clock, Commit, Position};
+use headwater_fold::{Clock, Commit, PartitionError, Position};
 use headwater_store::{Mark, Snapshot};
 
 use crate::{Error, ErrorKind, Result};
@@ -72,11 +72,14 @@ pub(crate) fn place_before(snapshot: &Snapshot, at: Offset) -> Result<Option<Pla
 fn read_place(value: &[u8]) -> Result<Place> {
     let (position, head) =
         value.split_at_checked(Position::BYTES).ok_or_else(|| damaged("a place is cut"))?;
-    Ok(Place { position: Position::from_bytes(position)?, head: head.to_vec() })
+    Ok(Place {
+        position: Position::from_bytes(position).map_err(PartitionError::from)?,
+        head: head.to_vec(),
+    })
 }
 
-/// The positions of all places, in order.
-pub(crate) fn positions(snapshot: &Snapshot) -> Result<Vec<Position>> {
+/// The positions of all places that a store has marked, in order.
+pub fn positions(snapshot: &Snapshot) -> Result<Vec<Position>> {
     let marks = snapshot.marks(&key(PLACE, Offset(0)), &key(PLACE, Offset(u64::MAX)))?;
     marks.iter().map(|(_, value)| Ok(read_place(value)?.position)).collect()
 }

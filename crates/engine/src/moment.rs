@@ -6,20 +6,32 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use headwater_event::{Offset, PartitionId, Record, payload::ClockMode};
 use headwater_fold::{Head, LogIdentity, PartitionFold, Position, Stored};
+use headwater_history::{History, PastRows};
 use headwater_log::{EventLog, ReadLimits};
-use headwater_query::{AsOf, EventSource, Moment, PartitionRows, PartitionState, Past, ReadError};
+use headwater_query::{EventSource, Moment, PartitionRows, PartitionState, ReadError};
 use headwater_store::{PartitionStore, Snapshot, StoreSet};
 
-use crate::{Error, ErrorKind, Result, clock::wall};
+use crate::{
+    Error, ErrorKind, Result,
+    clock::wall,
+    past::{Base, LogPast},
+};
 
 /// How long a scan of the log waits for records that must be there.
-const READ_WAIT: Duration = Duration::from_secs(10);
+pub(crate) const READ_WAIT: Duration = Duration::from_secs(10);
+
+/// The name under which a store keeps the first offset as of which rows can be read.
+pub(crate) const KEPT_FROM: &str = "kept_from";
 
 /// A moment of a data folder, whether or not a server is running on it.
 pub async fn open_moment(log: Arc<dyn EventLog>, stores: &StoreSet) -> Result<Moment> {
-    let partitions: Vec<_> = PartitionId::all(log.data_partitions())
-        .map(|id| Ok((id, stores.partition(&id.to_string())?)))
-        .collect::<Result<_>>()?;
+    let open = |id: PartitionId| {
+        let name = id.to_string();
+        let history = Arc::new(History::new(stores.data_dir(), &name));
+        Ok((id, stores.partition(&name)?, history))
+    };
+    let partitions: Vec<_> =
+        PartitionId::all(log.data_partitions()).map(open).collect::<Result<_>>()?;
     moment_of(log, partitions)
 }
 
@@ -30,12 +42,14 @@ pub fn stored_rows(id: PartitionId, store: &Arc<PartitionStore>) -> Result<Arc<d
 
 pub(crate) fn moment_of(
     log: Arc<dyn EventLog>,
-    stores: Vec<(PartitionId, Arc<PartitionStore>)>,
+    stores: Vec<(PartitionId, Arc<PartitionStore>, Arc<History>)>,
 ) -> Result<Moment> {
     let mut partitions: Vec<Arc<dyn PartitionRows>> = Vec::with_capacity(stores.len());
     let mut control = None;
-    for (id, store) in stores {
+    let mut bases = Vec::with_capacity(stores.len());
+    for (id, store, history) in stores {
         let (rows, fold) = SnapshotRows::new(id, &store)?;
+        bases.push(rows.base(history)?);
         partitions.push(Arc::new(rows));
         if id == PartitionId::Control {
             control = Some(fold);
@@ -44,27 +58,27 @@ pub(crate) fn moment_of(
     let control = control
         .ok_or_else(|| Error::new(ErrorKind::Bug, "a moment without the control partition"))?;
     let given = control.head().log.as_ref().is_some_and(|log| log.clock == ClockMode::Given);
+    let events: Arc<dyn EventSource> = Arc::new(LogEvents(Arc::clone(&log)));
+    // A log whose time is given has no other "now" than its last tick.
+    let read_time = if given { control.now() } else { wall() };
     Ok(Moment {
         partitions,
-        events: Arc::new(LogEvents(log)),
+        events: Arc::clone(&events),
         compiled: Arc::new(control.compiled().clone()),
-        // A log whose time is given has no other "now" than its last tick.
-        read_time: if given { control.now() } else { wall() },
-        past: Arc::new(NoPast),
+        read_time,
+        past: Arc::new(LogPast { log, events, bases, read_time }),
     })
 }
 
-/// Refuses the past: nothing here reads a store as it was.
-#[derive(Debug)]
-struct NoPast;
-
-#[async_trait]
-impl Past for NoPast {
-    async fn at(&self, as_of: &AsOf) -> Result<Arc<Moment>, headwater_query::Error> {
-        Err(headwater_query::Error::invalid(format!(
-            "as of {as_of}: the store answers as of now only; leave the moment out"
-        )))
-    }
+/// The rows of a store as of an offset, by the tail and the sealed files of its data folder.
+pub fn past_rows(
+    stores: &StoreSet,
+    id: PartitionId,
+    snapshot: Snapshot,
+    at: Offset,
+) -> Result<PastRows> {
+    let history = Arc::new(History::new(stores.data_dir(), &id.to_string()));
+    Ok(PastRows::new(snapshot, history, at.0)?)
 }
 
 #[derive(Debug)]
@@ -90,6 +104,19 @@ impl SnapshotRows {
         let fold = PartitionFold::restore(id, &stored)?;
         let (head, position) = (fold.head().clone(), fold.position().copied());
         Ok((Self { id, snapshot, head, position }, fold))
+    }
+
+    /// What moments of the past are read from.
+    fn base(&self, history: Arc<History>) -> Result<Base> {
+        let kept_from = self.snapshot.get_meta(KEPT_FROM)?.and_then(|bytes| bytes.try_into().ok());
+        Ok(Base {
+            id: self.id,
+            snapshot: self.snapshot.clone(),
+            history,
+            last: self.position.map(|position| position.last),
+            identity: self.head.log.clone(),
+            kept_from: Offset(kept_from.map_or(0, u64::from_le_bytes)),
+        })
     }
 }
 

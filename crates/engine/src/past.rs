@@ -7,9 +7,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use headwater_event::{Offset, PartitionId, Schemas, Timestamp};
-use headwater_fold::{
-    Compiled, Head, LogIdentity, PartitionFold, ReadFailed, Stored, StoredRows,
-};
+use headwater_fold::{Compiled, Head, LogIdentity, PartitionFold, ReadFailed, Stored, StoredRows};
 use headwater_history::{History, PastRows};
 use headwater_log::{EventLog, ReadLimits};
 use headwater_query::{
@@ -198,11 +196,7 @@ impl LogPast {
         });
         let ends: Vec<String> = ends.collect();
         let first = first.map(|time| time.to_string()).unwrap_or_else(|| "nothing".to_owned());
-        Ok(format!(
-            "valid is {first} to {}, or positions up to {}",
-            self.read_time,
-            ends.join(",")
-        ))
+        Ok(format!("valid is {first} to {}, or positions up to {}", self.read_time, ends.join(",")))
     }
 }
 
@@ -280,7 +274,11 @@ impl PastPartition {
         }
         let before = match &place {
             Some(place) => Some((
-                PastRows::new(snapshot.clone(), Arc::clone(&self.base.history), place.position.last.0)?,
+                PastRows::new(
+                    snapshot.clone(),
+                    Arc::clone(&self.base.history),
+                    place.position.last.0,
+                )?,
                 place.position.last,
             )),
             None => None,

@@ -10,10 +10,10 @@ use std::{
     time::Duration,
 };
 
-use headwater_event::{Offset, Schemas};
+use headwater_event::Schemas;
 use headwater_fold::{Compiled, Table, family::built_in_tables};
 use headwater_history::{Piece, SealReport};
-use headwater_store::{SEAL_EVERY, Snapshot};
+use headwater_store::Snapshot;
 
 use crate::{
     Error, ErrorKind, Result, marks,
@@ -34,27 +34,14 @@ pub(crate) fn start(shared: Arc<Shared>) -> Result<std::thread::JoinHandle<()>> 
 }
 
 fn run(shared: &Shared) {
-    // The first look finds what an earlier process left, too.
-    let mut sealed_to: BTreeMap<_, Option<u64>> = BTreeMap::new();
     while !shared.is_stopping() {
-        let mut failed = false;
+        let mut rest = LOOK_EVERY;
         for (id, partition) in &shared.partitions {
-            let next = partition.progress.borrow().next;
-            let end = next.0 - next.0 % SEAL_EVERY;
-            let known = sealed_to.entry(*id).or_default();
-            if *known == Some(end) && !partition.take_backfilled() {
-                continue;
-            }
-            match seal_all(shared, partition, next) {
-                Ok(()) => *known = Some(end),
-                Err(error) => {
-                    tracing::error!(partition = %id, %error, "history was not sealed; trying again");
-                    *known = None;
-                    failed = true;
-                }
+            if let Err(error) = seal_all(shared, partition) {
+                tracing::error!(partition = %id, %error, "history was not sealed; trying again");
+                rest = RETRY_AFTER;
             }
         }
-        let mut rest = if failed { RETRY_AFTER } else { LOOK_EVERY };
         while !shared.is_stopping() && !rest.is_zero() {
             std::thread::sleep(LOOK_EVERY.min(rest));
             rest = rest.saturating_sub(LOOK_EVERY);
@@ -63,7 +50,8 @@ fn run(shared: &Shared) {
 }
 
 /// Seals every stretch that a partition has passed, then removes files that nobody reads any more.
-fn seal_all(shared: &Shared, partition: &PartitionShared, next: Offset) -> Result<()> {
+fn seal_all(shared: &Shared, partition: &PartitionShared) -> Result<()> {
+    let next = partition.progress.borrow().next;
     let mut sealed = SealReport::default();
     while let Some(stretch) = partition.store.snapshot().unsealed(next.0)? {
         if shared.is_stopping() {
@@ -77,10 +65,11 @@ fn seal_all(shared: &Shared, partition: &PartitionShared, next: Offset) -> Resul
         sealed.files += report.files;
         sealed.bytes += report.bytes;
     }
-    if sealed.files > 0 {
-        let (versions, files, bytes) = (sealed.versions, sealed.files, sealed.bytes);
-        tracing::info!(partition = %partition.id, versions, files, bytes, "history sealed");
+    if sealed.files == 0 {
+        return Ok(());
     }
+    let (versions, files, bytes) = (sealed.versions, sealed.files, sealed.bytes);
+    tracing::info!(partition = %partition.id, versions, files, bytes, "history sealed");
     let named = partition.store.snapshot().all_sealed()?.into_iter();
     let named = named.map(|(_, piece)| Ok(Piece::from_bytes(&piece)?.file));
     let named: BTreeSet<String> = named.collect::<Result<_>>()?;
@@ -90,8 +79,8 @@ fn seal_all(shared: &Shared, partition: &PartitionShared, next: Offset) -> Resul
 
 /// The tables of all views that ever stood in a partition, as far as this program knows them.
 pub(crate) fn tables(snapshot: &Snapshot) -> Result<BTreeMap<[u8; 8], Arc<Table>>> {
-    let built_in = Schemas::built_in()
-        .map_err(|error| Error::new(ErrorKind::Bug, error.to_string()))?;
+    let built_in =
+        Schemas::built_in().map_err(|error| Error::new(ErrorKind::Bug, error.to_string()))?;
     let mut tables: BTreeMap<[u8; 8], Arc<Table>> = BTreeMap::new();
     for table in built_in_tables() {
         tables.insert(table.prefix(), Arc::new(table.clone()));

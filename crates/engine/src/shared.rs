@@ -10,6 +10,7 @@ use std::{
 
 use headwater_event::{Offset, PartitionId};
 use headwater_fold::{Compiled, Head, Outcome};
+use headwater_history::History;
 use headwater_store::PartitionStore;
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -35,16 +36,17 @@ pub(crate) struct Progress {
 pub(crate) struct PartitionShared {
     pub(crate) id: PartitionId,
     pub(crate) store: Arc<PartitionStore>,
+    pub(crate) history: Arc<History>,
     pub(crate) progress: watch::Sender<Progress>,
     recent: Mutex<VecDeque<(Offset, Outcome)>>,
     build: Mutex<Option<BuildStatus>>,
 }
 
 impl PartitionShared {
-    pub(crate) fn new(id: PartitionId, store: Arc<PartitionStore>) -> Self {
+    pub(crate) fn new(id: PartitionId, store: Arc<PartitionStore>, history: Arc<History>) -> Self {
         let progress = Progress { next: Offset(0), head: Arc::default(), failed: None };
         let progress = watch::Sender::new(progress);
-        Self { id, store, progress, recent: Mutex::default(), build: Mutex::default() }
+        Self { id, store, history, progress, recent: Mutex::default(), build: Mutex::default() }
     }
 
     /// How far the builder of new versions is, if one is at work.

@@ -133,7 +133,8 @@ impl PartitionFold {
     }
 
     fn remember<R: StoredRows>(&self, batch: &mut Batch<'_, R>, event: &Event, outcome: &Outcome) {
-        let seen = Seen::new(self.now(), &event.content_hash(), outcome);
+        let at = batch.provenance().offset;
+        let seen = Seen::new(self.now(), at, &event.content_hash(), outcome);
         batch.remember(event.id_hash(), seen.to_bytes());
     }
 

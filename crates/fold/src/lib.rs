@@ -37,7 +37,7 @@ pub use digest::{Position, row_hash};
 pub use feature::{DoesNotFit, ExactSum, FeatureColumns, ShowError, Slot};
 pub use fold::{Delta, Derived, Fold};
 pub use head::{Clock, Coming, Counts, Digest, HEAD_FORMAT, Head, LogIdentity, Tally};
-pub use outcome::Outcome;
+pub use outcome::{Outcome, seen_at};
 pub use partition::{Commit, FACT_SOURCE, PartitionError, PartitionFold, Stored};
 pub use rows::{FoldError, ReadFailed, StoredRows, TableRow};
 pub use rules::RULES_KNOWN;

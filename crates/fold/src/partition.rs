@@ -56,7 +56,7 @@ pub struct Commit {
     /// Every stored form of the topology that came to hold, applied or activated, with the offset
     /// from which it does; see [`Compiled::from_stored`].
     pub topologies: Vec<(Offset, Vec<u8>)>,
-    /// Every tick of the log's clock, with its offset.
+    /// Every tick of the log's clock, with its offset; the first is the log's opening.
     pub ticks: Vec<(Offset, Clock)>,
     /// What became of each record, in order.
     pub outcomes: Vec<(Offset, Outcome)>,
@@ -193,7 +193,8 @@ impl PartitionFold {
             let clock_before = self.head.clock.map(|clock| clock.n);
             let outcome = self.apply(&mut batch, &mut outbox, record, verdict)?;
             outcomes.push((record.offset, outcome));
-            let tick = self.head.clock.filter(|c| clock_before.is_some_and(|n| n != c.n));
+            // The opening is the first: the log's time is told from there on.
+            let tick = self.head.clock.filter(|clock| clock_before != Some(clock.n));
             ticks.extend(tick.map(|clock| (record.offset, clock)));
             if std::mem::take(&mut self.topology_changed) {
                 let stored = self.compiled.to_stored();

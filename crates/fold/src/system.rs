@@ -91,8 +91,7 @@ fn apply_topology<R: StoredRows>(
         one_after_the_other(fold, before, &next)?;
     }
     fold.put(&AppliedTopology { hash: hash.clone(), topology: Json::of(&topology) });
-    let applied =
-        TopologyApplied { hash, topology, activates_later: rules.activate_later() };
+    let applied = TopologyApplied { hash, topology, activates_later: rules.activate_later() };
     fold.assigned(serde_json::json!({"hash": applied.hash}));
     publish_copies(fold, names::TOPOLOGY_APPLIED, &applied);
     if applied.activates_later {

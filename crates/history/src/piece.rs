@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! manifest entry = JSON: {"format": 1, "file": "…", "bytes": n, "blake3": "…", "versions": n,
-//!                         "first_key": "hex", "last_key": "hex", "dropped": {"versions": n, "sum": "hex"}}
+//!                         "last_offset": n, "first_key": "hex", "last_key": "hex", "dropped": {"versions": n, "sum": "hex"}}
 //! ```
 //!
 //! `dropped` tells what retention took away: how many versions, and the sum of their hashes, so that
@@ -28,6 +28,8 @@ pub struct Piece {
     pub blake3: String,
     /// How many versions it holds.
     pub versions: u64,
+    /// The greatest offset in it.
+    pub last_offset: u64,
     /// The first key in it.
     #[serde(with = "hex_bytes")]
     pub first_key: Vec<u8>,

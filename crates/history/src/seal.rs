@@ -38,17 +38,27 @@ pub struct SealReport {
 ///
 /// `table` tells the table of a view's version, as far as it is known.
 pub fn seal(
-    store: &PartitionStore,
+    store: &Arc<PartitionStore>,
     history: &History,
     stretch: &Stretch,
     table: &dyn Fn([u8; 8]) -> Option<Arc<Table>>,
 ) -> Result<SealReport> {
     let mut pieces: Vec<Sealed> = Vec::new();
+    let mut replaced: Vec<Piece> = Vec::new();
     let mut report = SealReport::default();
     for versions in stretch.versions.chunk_by(|a, b| view_of(a) == view_of(b)) {
         let Some(first) = versions.first() else { continue };
         let view = view_of(first).ok_or_else(|| Error::corrupt("a key without a view".into()))?;
         let range = SealedRange { view, from: stretch.from, to: stretch.to };
+        let earlier = sealed_before(store, history, &range)?;
+        let versions = match &earlier {
+            None => versions.to_vec(),
+            Some((_, sealed)) => {
+                let mut both: Vec<Entry> = sealed.iter().chain(versions).cloned().collect();
+                both.sort_by(|a, b| a.key.cmp(&b.key).then(a.offset.cmp(&b.offset)));
+                both
+            }
+        };
         let layout = match table(view) {
             Some(table) => Layout::of(&table),
             None => {
@@ -61,10 +71,28 @@ pub fn seal(
         report.versions += piece.versions;
         report.files += 1;
         report.bytes += piece.bytes;
+        replaced.extend(earlier.map(|(earlier, _)| earlier).filter(|e| e.file != piece.file));
         pieces.push((range, piece.to_bytes()));
     }
     store.seal(stretch, &pieces)?;
+    replaced.iter().for_each(|piece| history.retire(piece));
     Ok(report)
+}
+
+/// What is sealed of the same offsets: a view that was folded afterwards has in one stretch both what
+/// was moved in and what was folded from then on. Both become one file.
+fn sealed_before(
+    store: &Arc<PartitionStore>,
+    history: &History,
+    range: &SealedRange,
+) -> Result<Option<(Piece, Vec<Entry>)>> {
+    let sealed = store.snapshot().sealed(range.view)?;
+    let Some((_, bytes)) = sealed.iter().find(|(sealed, _)| sealed == range) else {
+        return Ok(None);
+    };
+    let piece = Piece::from_bytes(bytes)?;
+    let versions = history.versions(range, &piece)?.collect::<Result<Vec<_>>>()?;
+    Ok(Some((piece, versions)))
 }
 
 /// Writes the file of these versions, all of one view, by key and offset.
@@ -93,6 +121,7 @@ pub(crate) fn write(
         bytes,
         blake3,
         versions: ends.versions,
+        last_offset: ends.offset,
         first_key: ends.first,
         last_key: ends.last,
         dropped: Dropped::default(),
@@ -103,6 +132,7 @@ pub(crate) fn write(
 #[derive(Debug, Default)]
 struct Ends {
     versions: u64,
+    offset: u64,
     first: Vec<u8>,
     last: Vec<u8>,
 }
@@ -114,6 +144,7 @@ impl Ends {
             self.first = version.key.to_vec();
         }
         self.versions += 1;
+        self.offset = self.offset.max(version.offset);
         self.last.clear();
         self.last.extend_from_slice(&version.key);
     }
