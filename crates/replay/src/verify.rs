@@ -67,7 +67,7 @@ async fn replay(
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Pair, Error> {
     let mut problems = Vec::new();
-    let kept = compare::kept(id, store, &mut problems);
+    let kept = compare::kept(id, store, &mut problems)?;
     let log_end = log.end(id).await?;
     // Where the position can't be trusted, everything that is on the log.
     let mut end = kept.position.map_or(log_end, |position| position.last.next());
