@@ -73,6 +73,7 @@ stage 2
 stop
 start
 stage 3
+stage 4
 stop
 
 "$BINARY" replay verify --data data >&2
@@ -85,4 +86,5 @@ done <"$HERE/queries.sql"
 rm -rf data/lock data/server.json data/scratch data/store/*/LOG data/store/*/LOG.old.* data/store/*/LOCK
 # The log's segments are preallocated: their zeros are not worth keeping.
 tar --sort=name --owner=0 --group=0 --numeric-owner --sparse --hole-detection=raw -cf - data | gzip -9n >"$SAMPLE/data.tar.gz"
+printf '{\n  "made_by": "%s",\n  "store_opens": true\n}\n' "$("$BINARY" --version)" >"$SAMPLE/about.json"
 ls -l "$SAMPLE" >&2

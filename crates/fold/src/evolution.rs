@@ -19,9 +19,11 @@ pub(crate) fn judge(held: &Topology, asked: &Topology) -> Result<(), Refusal> {
     Err(Refusal::new(Reason::Conflict, told(&broken)))
 }
 
+/// Part of the rejection's row, and so of the rules: these words stay as they are.
 fn told(broken: &[Breaking]) -> String {
     let told: Vec<_> = broken.iter().take(TOLD_MAX).map(ToString::to_string).collect();
     let more = broken.len().saturating_sub(TOLD_MAX);
     let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
-    format!("{}{rest}", told.join("; "))
+    let help = broken.first().map(|first| first.help.as_str()).unwrap_or_default();
+    format!("{}{rest}. {help}", told.join("; "))
 }

@@ -59,7 +59,7 @@ impl Head {
     }
 
     /// Reads the stored form, if this program knows it.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, PartitionError> {
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PartitionError> {
         /// What must be known before the rest can be read.
         #[derive(Deserialize)]
         struct Form {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use headwater_event::PartitionId;
-use headwater_fold::{Head, Position};
+use headwater_fold::{Head, PartitionError, Position};
 use headwater_store::PartitionStore;
 
 /// The stored head and position, as far as they can be read.
@@ -13,12 +13,13 @@ pub(crate) struct Kept {
     pub(crate) position: Option<Position>,
 }
 
-/// Reads what a store keeps; damage is a problem, not a failure.
+/// Reads what a store keeps; damage is a problem, not a failure. What a newer program kept can't be
+/// judged by this one.
 pub(crate) fn kept(
     id: PartitionId,
     store: &Arc<PartitionStore>,
     problems: &mut Vec<String>,
-) -> Kept {
+) -> Result<Kept, PartitionError> {
     let mut read = |name: &'static str, what: &str| match store.get_meta(name) {
         Ok(bytes) => bytes,
         Err(error) => {
@@ -28,14 +29,18 @@ pub(crate) fn kept(
     };
     let head = read("head", "kept digest");
     let position = read("position", "position");
-    Kept {
-        head: head.and_then(|bytes| match serde_json::from_slice(&bytes) {
-            Ok(head) => Some(head),
-            Err(error) => {
-                problems.push(format!("partition {id}: the kept digest is damaged: {error}"));
-                None
-            }
-        }),
+    let head = match head.map(|bytes| Head::from_bytes(&bytes)).transpose() {
+        Ok(head) => head,
+        Err(newer @ (PartitionError::NewerHead { .. } | PartitionError::NewerRules { .. })) => {
+            return Err(newer);
+        }
+        Err(error) => {
+            problems.push(format!("partition {id}: the kept digest is damaged: {error}"));
+            None
+        }
+    };
+    Ok(Kept {
+        head,
         position: position.and_then(|bytes| match Position::from_bytes(&bytes) {
             Ok(position) => Some(position),
             Err(error) => {
@@ -43,7 +48,7 @@ pub(crate) fn kept(
                 None
             }
         }),
-    }
+    })
 }
 
 /// Compares what was kept with what the replay came to at the same position.

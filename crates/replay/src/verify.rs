@@ -96,7 +96,7 @@ async fn open(
     for id in PartitionId::all(log.data_partitions()) {
         let store = stores.partition(&id.to_string())?;
         let mut problems = Vec::new();
-        let kept = compare::kept(id, &store, &mut problems);
+        let kept = compare::kept(id, &store, &mut problems)?;
         let end = Offset(0);
         all.insert(id, Opened { id, store, kept, problems, end, as_of: None });
     }

@@ -1,7 +1,7 @@
 //! What a changed topology does to those who read events: producers' schemas and the views on them.
 //!
 //! Two questions, both answered from the topologies alone, so that control's fold asks them as well
-//! (rules 2): what is answered here may change under a new rules number only.
+//! (rules 2): what is answered here, words included, may change under a new rules number only.
 //!
 //! - [`compatible`]: a version of a schema that was applied is a promise. Whatever it let through must
 //!   still be let through and be readable by the views; wider is fine. A property that is added to an
@@ -40,9 +40,9 @@ pub struct Breaking {
 
 impl fmt::Display for Breaking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { event_type, version, pointer, message, help } = self;
+        let Self { event_type, version, pointer, message, help: _ } = self;
         let pointer = if pointer.is_empty() { "/" } else { pointer };
-        write!(f, "{event_type} v{version} at {pointer}: {message} ({help})")
+        write!(f, "{event_type} v{version} at {pointer}: {message}")
     }
 }
 
