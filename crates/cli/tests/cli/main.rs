@@ -12,10 +12,12 @@
 
 mod app;
 mod crash;
+mod docs;
 mod general;
 mod init;
 mod misuse;
 mod produce;
 mod run;
 mod serve;
+mod snapshot;
 mod topology;
