@@ -78,6 +78,14 @@ on_every_log!(a_folder_at_rest_is_snapshotted_and_replaced, |place| {
     place.run(&["snapshot", "restore", "snapshots", "--data", "data", "--force"]).ended(0);
     assert_eq!(digests(place, "data"), before);
     place.run(&["replay", "verify", "--data", "data"]).ended(0);
+    // A log elsewhere needs nothing in the folder but its name, which is remembered.
+    if let Some(log) = place.log() {
+        let restored = ["snapshot", "restore", "snapshots", "--data", "fresh", "--log", log];
+        let restored = place.run(&restored).ended(0);
+        assert!(restored.err.contains("copy keys/"), "{}", restored.err);
+        assert_eq!(digests(place, "fresh"), before);
+        place.run(&["replay", "verify", "--data", "fresh"]).ended(0);
+    }
 });
 
 /// `kill -9` at many moments of a create: each leaves a whole snapshot or none, and nothing in the way.
