@@ -18,7 +18,7 @@ build: ## Build the binary `headwater` (debug profile) and say where it is.
 demo: build ## The whole story on real purchases; leaves a data folder in DATA.
 	@$(TOOLS); "$$CARGO_TARGET_DIR/debug/headwater" demo --fresh --data "$(DATA)"
 
-test: ## Every test, those with a real Kafka broker too; says how many ran.
+test: ## Every test, those with a real Kafka broker and a real S3 server too; says how many ran.
 	@$(TOOLS); ops/test.sh
 
 lint: ## Formatting, clippy as errors, and the house rules.

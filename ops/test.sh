@@ -1,18 +1,26 @@
 #!/usr/bin/env bash
-# Every test of the project, with one real Kafka broker for those that need it. Says at the end how
-# many ran, and how many of them on each log. Called by `make test`, which sets the environment.
+# Every test of the project, with one real Kafka broker and one real S3 server for those that need them.
+# Says at the end how many ran, and how many of them on each. Called by `make test`, which sets the environment.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work="$(mktemp -d)"
 ops/kafka.sh install >/dev/null
-trap 'ops/kafka.sh stop "$work/kafka" --wipe >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
+ops/s3.sh install >/dev/null
+stop_all() {
+    ops/kafka.sh stop "$work/kafka" --wipe >/dev/null 2>&1 || true
+    ops/s3.sh stop "$work/s3" --wipe >/dev/null 2>&1 || true
+    rm -rf "$work"
+}
+trap stop_all EXIT
 echo "building the tests; the first time this takes about half an hour on two cores"
 cargo test --workspace --no-run
 echo "starting a Kafka broker"
 HEADWATER_TEST_KAFKA="$(ops/kafka.sh start "$work/kafka")"
 export HEADWATER_TEST_KAFKA
-echo "broker at $HEADWATER_TEST_KAFKA; running the tests"
+HEADWATER_TEST_S3="$(ops/s3.sh start "$work/s3")"
+export HEADWATER_TEST_S3
+echo "broker at $HEADWATER_TEST_KAFKA, S3 server at $HEADWATER_TEST_S3; running the tests"
 
 status=0
 cargo test --workspace --no-fail-fast 2>&1 | tee "$work/out" || status=$?
@@ -27,10 +35,12 @@ count() {
 passed="$(grep -cE '^test .* \.\.\. ok$' "$work/out" || true)"
 failed="$(grep -cE '^test .* \.\.\. FAILED$' "$work/out" || true)"
 kafka="$(count kafka)"
+s3="$(count on_s3)"
 echo
-echo "on the embedded log: $(count embedded), on the real Kafka broker: $kafka"
+echo "on the embedded log: $(count embedded), on the real Kafka broker: $kafka, on the real S3 server: $s3"
 echo "$passed passed, $failed failed"
 [ "$passed" -gt 0 ] || { echo "no test ran" >&2; exit 1; }
 [ "$kafka" -gt 0 ] || { echo "no test ran on Kafka" >&2; exit 1; }
+[ "$s3" -gt 0 ] || { echo "no test ran on the S3 server" >&2; exit 1; }
 [ "$status" -eq 0 ] || exit "$status"
 echo "next: \`make demo\` shows it at work; the README tells how to begin an app of your own"

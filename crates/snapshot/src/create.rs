@@ -10,7 +10,6 @@ use std::{
     time::SystemTime,
 };
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use headwater_event::{PartitionId, Timestamp};
 use headwater_fold::FOLD_REVISION;
 use headwater_objects::{Key, Objects};
@@ -21,7 +20,7 @@ use tokio::sync::Mutex;
 use crate::{
     error::{Error, Result},
     history::HistoryFiles,
-    limits::FILES_IN_FLIGHT_MAX,
+    in_flight,
     manifest::{
         BLOBS, FORMAT, FileEntry, LogNamed, Manifest, PartitionManifest, SnapshotId, Summary,
     },
@@ -193,24 +192,21 @@ async fn upload(
     let bytes_all = missing.values().map(|file| file.bytes).sum();
     let done = AtomicU64::new(0);
     progress(Progress { step: Step::Uploading, bytes: 0, bytes_all });
-    stream::iter(missing)
-        .map(|(blob, file)| {
-            let done = &done;
-            async move {
-                let path = staged.path(&file.path);
-                let written = objects.put_file(&blob, &path).await?;
-                if written != file.bytes {
-                    let what = format!("{} changed while it was read", path.display());
-                    return Err(Error::bug(what));
-                }
-                let bytes = done.fetch_add(written, Ordering::Relaxed) + written;
-                progress(Progress { step: Step::Uploading, bytes, bytes_all });
-                Ok(())
+    in_flight::each(missing.into_iter().collect(), |(blob, file): (Key, FileEntry)| {
+        let done = &done;
+        async move {
+            let path = staged.path(&file.path);
+            let written = objects.put_file(&blob, &path).await?;
+            if written != file.bytes {
+                let what = format!("{} changed while it was read", path.display());
+                return Err(Error::bug(what));
             }
-        })
-        .buffer_unordered(FILES_IN_FLIGHT_MAX)
-        .try_collect::<()>()
-        .await?;
+            let bytes = done.fetch_add(written, Ordering::Relaxed) + written;
+            progress(Progress { step: Step::Uploading, bytes, bytes_all });
+            Ok(())
+        }
+    })
+    .await?;
     Ok((files, bytes_all))
 }
 

@@ -33,6 +33,7 @@
 mod create;
 mod error;
 mod history;
+mod in_flight;
 mod limits;
 mod list;
 mod log_check;

@@ -18,7 +18,6 @@ use std::{
     },
 };
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use headwater_event::{Offset, PartitionId};
 use headwater_log::EventLog;
 use headwater_objects::{ErrorKind as ObjectsErrorKind, Objects};
@@ -27,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     create::blocking,
     error::{Error, Result},
-    limits::FILES_IN_FLIGHT_MAX,
+    in_flight,
     list::open,
     log_check,
     manifest::{FileEntry, Manifest, SnapshotId, Summary},
@@ -135,20 +134,16 @@ async fn fetch(
     let bytes_all = manifest.files().map(|file| file.bytes).sum();
     let done = AtomicU64::new(0);
     progress(Progress { step: Step::Downloading, bytes: 0, bytes_all });
-    let files: Vec<FileEntry> = manifest.files().cloned().collect();
-    stream::iter(files)
-        .map(|file| {
-            let done = &done;
-            async move {
-                fetch_file(objects, manifest, &file, fresh.join(&file.path)).await?;
-                let bytes = done.fetch_add(file.bytes, Ordering::Relaxed) + file.bytes;
-                progress(Progress { step: Step::Downloading, bytes, bytes_all });
-                Ok(())
-            }
-        })
-        .buffer_unordered(FILES_IN_FLIGHT_MAX)
-        .try_collect()
-        .await
+    in_flight::each(manifest.files().cloned().collect(), |file: FileEntry| {
+        let done = &done;
+        async move {
+            fetch_file(objects, manifest, &file, fresh.join(&file.path)).await?;
+            let bytes = done.fetch_add(file.bytes, Ordering::Relaxed) + file.bytes;
+            progress(Progress { step: Step::Downloading, bytes, bytes_all });
+            Ok(())
+        }
+    })
+    .await
 }
 
 async fn fetch_file(

@@ -12,6 +12,7 @@
 
 mod app;
 mod crash;
+mod docs;
 mod general;
 mod init;
 mod misuse;
@@ -19,4 +20,5 @@ mod produce;
 mod proof;
 mod run;
 mod serve;
+mod snapshot;
 mod topology;

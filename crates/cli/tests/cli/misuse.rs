@@ -53,6 +53,10 @@ fn every_command_has_examples_and_json() {
         &["replay", "verify"],
         &["log", "verify"],
         &["digest"],
+        &["snapshot", "create"],
+        &["snapshot", "list"],
+        &["snapshot", "restore"],
+        &["snapshot", "prune"],
         &["init"],
     ] {
         let help = place.run(&[command, &["--help"]].concat()).ended(0).out;

@@ -96,6 +96,11 @@ impl Place {
         Self { log, ..place }
     }
 
+    /// Where the log is, if not in the data folder.
+    pub(crate) fn log(&self) -> Option<&str> {
+        self.log.as_deref()
+    }
+
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.dir.path().join(relative)
     }

@@ -52,7 +52,7 @@ pub(crate) fn ask(
         Err(error) => return Err(error.into()),
     };
     let mut problems = Vec::new();
-    let kept = compare::kept(id, &store, &mut problems);
+    let kept = compare::kept(id, &store, &mut problems)?;
     problems.into_iter().for_each(&mut unreadable);
     let marks = match marks(&store) {
         Ok(marks) => marks,

@@ -1,0 +1,85 @@
+//! A log in which one record is another than was written.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{FutureExt as _, future::BoxFuture};
+use headwater_event::{NewRecord, Offset, PartitionId, Record};
+use headwater_log::{AppendAck, EventLog, LogReader, ReadLimits, Result};
+
+/// The log, with this body in the place of what control has at this offset.
+#[derive(Debug)]
+pub(crate) struct AlteredLog {
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) offset: Offset,
+    pub(crate) body: NewRecord,
+}
+
+struct AlteredReader {
+    reader: Box<dyn LogReader>,
+    offset: Offset,
+    body: NewRecord,
+}
+
+impl EventLog for AlteredLog {
+    fn data_partitions(&self) -> u32 {
+        self.log.data_partitions()
+    }
+
+    fn describe(&self) -> String {
+        self.log.describe()
+    }
+
+    fn append(
+        &self,
+        partition: PartitionId,
+        records: Vec<NewRecord>,
+        ack: AppendAck,
+    ) -> BoxFuture<'_, Result<Vec<Offset>>> {
+        self.log.append(partition, records, ack)
+    }
+
+    fn end(&self, partition: PartitionId) -> BoxFuture<'_, Result<Offset>> {
+        self.log.end(partition)
+    }
+
+    fn start(&self, partition: PartitionId) -> BoxFuture<'_, Result<Offset>> {
+        self.log.start(partition)
+    }
+
+    fn reader(
+        &self,
+        partition: PartitionId,
+        from: Offset,
+    ) -> BoxFuture<'_, Result<Box<dyn LogReader>>> {
+        async move {
+            let reader = self.log.reader(partition, from).await?;
+            if partition != PartitionId::Control {
+                return Ok(reader);
+            }
+            let (offset, body) = (self.offset, self.body.clone());
+            Ok(Box::new(AlteredReader { reader, offset, body }) as Box<dyn LogReader>)
+        }
+        .boxed()
+    }
+}
+
+impl LogReader for AlteredReader {
+    fn next_batch(
+        &mut self,
+        limits: ReadLimits,
+        wait: Duration,
+    ) -> BoxFuture<'_, Result<Vec<Record>>> {
+        async move {
+            let mut records = self.reader.next_batch(limits, wait).await?;
+            for record in records.iter_mut().filter(|record| record.offset == self.offset) {
+                record.body = self.body.clone();
+            }
+            Ok(records)
+        }
+        .boxed()
+    }
+
+    fn position(&self) -> Offset {
+        self.reader.position()
+    }
+}
