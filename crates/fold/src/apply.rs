@@ -77,7 +77,7 @@ impl PartitionFold {
         }
         let holds = &self.compiled;
         if let Some(next) = system::accepted_topology(event, &self.head, holds, &self.built_in) {
-            let coming = succession::coming(&self.head, &next, &event.project, record.offset);
+            let coming = succession::coming(&self.head, &next, event, record.offset);
             self.hold(next, coming);
         }
         for put in delta.puts.into_iter().chain(delta.beside) {
@@ -194,7 +194,8 @@ impl PartitionFold {
             names::VIEW_PARTITION_BUILT => match self.partition_built(event) {
                 None => Vec::new(),
                 Some(activation) => {
-                    let mut fold = Fold::new(event, self.now(), record.offset, &self.head, batch);
+                    let writer = activation.writer(event);
+                    let mut fold = Fold::new(&writer, self.now(), record.offset, &self.head, batch);
                     self.tell_activation(&mut fold, &activation)?;
                     for put in fold.finish().puts {
                         batch.apply(&mut self.head, put)?;

@@ -86,6 +86,10 @@ impl Head {
 pub struct Coming {
     /// The view's name.
     pub view: String,
+    /// The source of the event that declared it.
+    pub source: String,
+    /// The id of the event that declared it.
+    pub id: String,
     /// The project of whoever declared it.
     pub project: String,
     /// The offset, on control, of the request that declared it.

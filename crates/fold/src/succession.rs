@@ -102,7 +102,7 @@ impl PartitionFold {
             return Vec::new();
         };
         let declared_at = event.derived_from.map(|outlet| outlet.offset).unwrap_or_default();
-        let coming = coming(&self.head, &compiled, &event.project, declared_at);
+        let coming = coming(&self.head, &compiled, event, declared_at);
         self.hold(compiled, coming);
         // What was refused before the view was declared may be folded by the view.
         let counts = self.head.counts;
@@ -186,15 +186,26 @@ impl PartitionFold {
         fold: &mut Fold<'_, R>,
         activation: &Activation,
     ) -> Result<(), ApplyError> {
-        let at = Some(fold.offset);
         if let Some(before) = &activation.before {
-            features::tell(fold, before, VersionState::Retired, None)?;
+            features::tell(fold, before, VersionState::Retired)?;
         }
         if let Some(view) = self.compiled.view(&activation.coming.view) {
-            features::tell(fold, view, VersionState::Active, at)?;
+            features::tell(fold, view, VersionState::Active)?;
             fold.put(&features::feature_view(view, true));
         }
         Ok(())
+    }
+}
+
+impl Activation {
+    /// Who writes the rows that follow: the request that declared the version. Which partition told
+    /// last is a matter of timing, and rows must not depend on it.
+    pub(crate) fn writer(&self, event: &Event) -> Event {
+        let mut writer = event.clone();
+        writer.source.clone_from(&self.coming.source);
+        writer.id.clone_from(&self.coming.id);
+        writer.project.clone_from(&self.coming.project);
+        writer
     }
 }
 
@@ -210,14 +221,16 @@ pub(crate) struct Activation {
 pub(crate) fn coming(
     head: &Head,
     compiled: &Compiled,
-    project: &str,
+    declared_by: &Event,
     declared_at: Offset,
 ) -> BTreeMap<String, Coming> {
     let each = compiled.coming.iter().map(|view| {
         let version = view.table.version_hex();
         let new = || Coming {
             view: view.table.name.clone(),
-            project: project.to_owned(),
+            source: declared_by.source.clone(),
+            id: declared_by.id.clone(),
+            project: declared_by.project.clone(),
             declared_at,
             built: BTreeSet::new(),
         };

@@ -135,20 +135,19 @@ fn one_after_the_other<R: StoredRows>(
         views.iter().any(|other| other.table.version == view.table.version)
     };
     for view in before.views.iter().filter(|view| !among(&next.views, view)) {
-        tell(fold, view, VersionState::Retired, None)?;
+        tell(fold, view, VersionState::Retired)?;
     }
     for view in before.coming.iter().filter(|view| !among(&next.coming, view)) {
-        tell(fold, view, VersionState::Abandoned, None)?;
+        tell(fold, view, VersionState::Abandoned)?;
     }
     for view in &next.views {
-        tell(fold, view, VersionState::Active, None)?;
+        tell(fold, view, VersionState::Active)?;
         if !next.comes(&view.table.name) {
             fold.put(&feature_view(view, true));
         }
     }
     for view in next.coming.iter().filter(|view| !among(&before.coming, view)) {
-        let at = fold.offset;
-        tell(fold, view, VersionState::Building, Some(at))?;
+        tell(fold, view, VersionState::Building)?;
         if next.view(&view.table.name).is_none() {
             fold.put(&feature_view(view, false));
         }

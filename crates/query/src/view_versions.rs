@@ -80,13 +80,13 @@ fn all(moment: &Moment, view: &str) -> Result<Vec<Found>, Error> {
             all.push(Found { version: row.version, state: row.state, table });
         }
     }
-    // Under the first rules versions were not listed, but for the one that is read.
+    // What is read is told by the topology: under the first rules versions were not listed, and what
+    // is computed at read may have changed since the version was declared.
     if let Some(active) = moment.compiled.view(view) {
         let version = active.table.version_hex();
-        if !all.iter().any(|found| found.version == version) {
-            let state = VersionState::Active.name().to_owned();
-            all.push(Found { version, state, table: Some(active.table.clone()) });
-        }
+        all.retain(|found| found.version != version);
+        let state = VersionState::Active.name().to_owned();
+        all.push(Found { version, state, table: Some(active.table.clone()) });
     }
     Ok(all)
 }

@@ -1,6 +1,6 @@
 //! What is declared: the list of feature views, and of all versions that they ever had.
 
-use headwater_event::Offset;
+use headwater_event::Timestamp;
 use headwater_topology::{Entity, FeatureView};
 
 use crate::{CompiledView, Json, StoredRows, Value, batch::ApplyError, fold::Fold, table::table};
@@ -34,12 +34,10 @@ table! {
         /// The hash of the declaration and the fold's revision, in hex.
         version: String,
     ) {
-        /// `building` until every partition has its history, `active` while the name reads it, `retired` after that, `abandoned` if it was given up before.
+        /// `building` until every partition has its history, `active` while the name reads it, `retired` after that, `abandoned` if it was given up before. `_offset` is the position of control from which it is so.
         state: String,
-        /// The offset, on control, of the request that declared it; null if that was before rules 2.
-        declared_at: Option<i64>,
-        /// The position of control from which the name reads it, or did last; null if it never did, or before rules 2.
-        activated_at: Option<i64>,
+        /// The time of the request that declared it last; null if that was before rules 2.
+        declared_at: Option<Timestamp>,
         /// The declaration.
         declaration: Json,
         /// The declaration of the entity that it describes.
@@ -102,30 +100,27 @@ pub(crate) fn feature_view(view: &CompiledView, active: bool) -> FeatureViewRow 
     }
 }
 
-/// What an event changes about a version, told in its row.
+/// Tells from where on a version stands so, if it did not before.
 pub(crate) fn tell<R: StoredRows>(
     fold: &mut Fold<'_, R>,
     view: &CompiledView,
     state: VersionState,
-    at: Option<Offset>,
 ) -> Result<(), ApplyError> {
     let (name, version) = (view.table.name.clone(), view.table.version_hex());
     let key = [Value::Text(name.clone()), Value::Text(version.clone())];
     let before = fold.read::<FeatureViewVersion>(&key)?;
-    let told = at.map(|offset| i64::try_from(offset.0).unwrap_or(i64::MAX));
-    let (mut declared_at, mut activated_at) =
-        before.map(|row| (row.declared_at, row.activated_at)).unwrap_or_default();
-    match state {
-        VersionState::Building => declared_at = told,
-        VersionState::Active => activated_at = told.or(activated_at),
-        VersionState::Retired | VersionState::Abandoned => {}
+    if before.as_ref().is_some_and(|row| row.state == state.name()) {
+        return Ok(());
     }
+    let declared_at = match state {
+        VersionState::Building => Some(fold.event_time),
+        _ => before.and_then(|row| row.declared_at),
+    };
     fold.put(&FeatureViewVersion {
         name,
         version,
         state: state.name().to_owned(),
         declared_at,
-        activated_at,
         declaration: Json::of(&serde_json::to_value(&view.declared).unwrap_or_default()),
         entity: Json::of(&serde_json::to_value(view.entity()).unwrap_or_default()),
     });
