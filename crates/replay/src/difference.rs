@@ -2,9 +2,8 @@
 
 use headwater_event::PartitionId;
 use headwater_fold::{StoredRow, Table};
-use headwater_store::Snapshot;
 
-use crate::{Difference, Side, at::RowsAt, scan::Which};
+use crate::{Difference, Side, at::RowsAt, scan::Which, stored::Stored};
 
 /// A version's place and its row.
 type Placed = ((u64, Vec<u8>), Option<Vec<u8>>);
@@ -13,15 +12,15 @@ type Placed = ((u64, Vec<u8>), Option<Vec<u8>>);
 pub(crate) fn first(
     partition: PartitionId,
     table: &Table,
-    on_disk: (&Snapshot, &Which<'_>),
-    replayed: &Snapshot,
+    on_disk: (&Stored, &Which<'_>),
+    replayed: &Stored,
 ) -> Option<Difference> {
     let (stored, which) = on_disk;
     let (rows, until): (&dyn RowsAt, u64) = match which {
-        Which::Now => (stored, u64::MAX),
+        Which::Now => (&stored.snapshot, u64::MAX),
         Which::AsOf(rows, at) => (*rows, at.0),
     };
-    let found = first_unequal(latest(rows, table), latest(replayed, table))
+    let found = first_unequal(latest(rows, table), latest(&replayed.snapshot, table))
         .map(|found| ("latest", found))
         .or_else(|| {
             let (left, right) = (history(stored, table, until), history(replayed, table, until));
@@ -43,14 +42,9 @@ fn latest<'a>(rows: &'a dyn RowsAt, table: &Table) -> impl Iterator<Item = Place
     rows.map(|(key, row)| ((0, key), Some(row)))
 }
 
-fn history(snapshot: &Snapshot, table: &Table, until: u64) -> impl Iterator<Item = Placed> {
-    let prefix = table.prefix();
-    snapshot
-        .scan_versions()
-        .map_while(Result::ok)
-        .take_while(move |version| version.offset <= until)
-        .filter(move |version| version.key.starts_with(&prefix))
-        .map(|version| ((version.offset, version.key), version.row))
+fn history(stored: &Stored, table: &Table, until: u64) -> impl Iterator<Item = Placed> {
+    let versions = stored.in_order(table, until);
+    versions.map(|version| ((version.offset, version.key), version.row))
 }
 
 /// Walks two ordered sequences side by side.

@@ -16,6 +16,7 @@ mod partition;
 mod report;
 mod scan;
 mod scratch;
+mod stored;
 mod tables;
 mod verify;
 mod work;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -10,15 +10,15 @@ use headwater_engine::{Error, Folder, Result};
 use headwater_event::{Offset, PartitionId};
 use headwater_fold::{Digest, Head};
 use headwater_log::{EventLog, ReadLimits};
-use headwater_store::{PartitionStore, Snapshot};
+use headwater_store::PartitionStore;
 
 use crate::{
     Difference, From, LeftOut, PartitionReport, Progress, Stop, Watch,
-    at::rows_at,
     compare::{self, Kept},
     difference,
     scan::{Scanned, Sums, Which, scan},
     scratch::Scratch,
+    stored::Stored,
     tables::Tables,
     work::hex,
 };
@@ -31,6 +31,8 @@ const UNDECLARED: &str = "a view that no topology on control declares";
 pub(crate) struct Opened {
     pub(crate) id: PartitionId,
     pub(crate) store: Arc<PartitionStore>,
+    /// Where its sealed files are.
+    pub(crate) data_dir: PathBuf,
     pub(crate) kept: Kept,
     pub(crate) problems: Vec<String>,
     /// The first offset that is not folded again.
@@ -48,6 +50,16 @@ pub(crate) struct Shared {
     pub(crate) tables: Arc<Tables>,
     pub(crate) watch: Watch,
     pub(crate) stop: Stop,
+}
+
+impl Shared {
+    /// The data folder whose sealed files a replay's store may name: that which it began with.
+    fn sealed_of_replay(&self) -> &Path {
+        match &self.from {
+            From::Start => &self.scratch,
+            From::Store(dir) => dir,
+        }
+    }
 }
 
 /// What became of a partition.
@@ -93,12 +105,12 @@ pub(crate) async fn run(shared: Shared, opened: Opened) -> Result<Part> {
         && opened.end == shared.log.end(id).await?
         && opened.store.outbox(&[], 1)?.is_empty();
     let replay = Replay {
-        stored: opened.store.snapshot(),
-        replayed: fresh.snapshot(),
+        stored: Stored::new(opened.store.snapshot(), &opened.data_dir, id),
+        replayed: Stored::new(fresh.snapshot(), shared.sealed_of_replay(), id),
         folder: &folder,
         opened: &opened,
     };
-    let mut part = replay.compare(&shared, &scratch)?;
+    let mut part = replay.compare(&shared)?;
     part.at_rest = at_rest;
     part.report.records = part.head.counts.records.saturating_sub(before);
     part.report.began_after = began.0.checked_sub(1);
@@ -132,14 +144,14 @@ async fn resume(
 
 /// Both sides.
 struct Replay<'a> {
-    stored: Snapshot,
-    replayed: Snapshot,
+    stored: Stored,
+    replayed: Stored,
     folder: &'a Folder,
     opened: &'a Opened,
 }
 
 impl Replay<'_> {
-    fn compare(&self, shared: &Shared, scratch: &Scratch) -> Result<Part> {
+    fn compare(&self, shared: &Shared) -> Result<Part> {
         let Opened { id, kept, as_of, .. } = self.opened;
         let fold = self.folder.fold();
         let mut tables = Tables::clone(&shared.tables);
@@ -148,11 +160,11 @@ impl Replay<'_> {
         let mut problems = self.opened.problems.clone();
         let mut left_out = Vec::new();
         let rows = as_of
-            .map(|at| Ok::<_, Error>((rows_at(&self.stored, at, scratch, &shared.stop)?, at)))
+            .map(|at| Ok::<_, Error>((self.stored.rows_at(at)?, at)))
             .transpose()?;
         let which = match &rows {
             None => Which::Now,
-            Some((rows, at)) => Which::AsOf(rows.as_ref(), *at),
+            Some((rows, at)) => Which::AsOf(rows, *at),
         };
         let on_disk = scan(&self.stored, &which, &tables, &shared.stop)?;
         let replayed = scan(&self.replayed, &Which::Now, &tables, &shared.stop)?;
@@ -167,6 +179,13 @@ impl Replay<'_> {
                 "digests, counters and positions that the stores keep",
                 "they are kept of now only; rows and versions as of then were compared",
             )),
+        }
+        for (prefix, dropped) in &on_disk.dropped {
+            let table = tables.of(prefix).map_or(UNDECLARED.to_owned(), |t| t.full_name());
+            left_out.push(LeftOut::new(
+                format!("{} versions of {table} in partition {id}", dropped.versions),
+                "retention took them; the sum of their hashes is kept, and was counted",
+            ));
         }
         Ok(Part {
             id: *id,
@@ -212,7 +231,12 @@ impl Replay<'_> {
             let table = by_version.get(version).copied();
             let of = |head: &Head| head.digests.get(version).copied().unwrap_or_default();
             let sums = |scanned: &Scanned| scanned.sums.get(version).copied().unwrap_or_default();
-            let (stored, folded): (Sums, Sums) = (sums(on_disk), sums(replayed));
+            let (mut stored, folded): (Sums, Sums) = (sums(on_disk), sums(replayed));
+            let dropped = table.and_then(|table| on_disk.dropped.get(&table.prefix())).copied();
+            if let Some(dropped) = dropped {
+                stored.digest.versions += dropped.versions;
+                stored.digest.history = stored.digest.history.wrapping_add(dropped.sum);
+            }
             let digest = of(head);
             if folded.digest != digest {
                 problems.push(format!(
@@ -226,7 +250,8 @@ impl Replay<'_> {
             };
             let equal = kept.is_none_or(|kept| kept == stored.digest)
                 && stored.digest == digest
-                && stored.whole == folded.whole;
+                // Of what retention took there is the sum of the contents, no more.
+                && (dropped.is_some() || stored.whole == folded.whole);
             let difference = match table {
                 Some(table) if !equal => {
                     difference::first(id, table, (&self.stored, which), &self.replayed)

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use headwater_engine::Result;
 use headwater_event::Offset;
 use headwater_fold::{Digest, StoredRow, Table, codec::TABLE_PREFIX_BYTES, row_hash};
-use headwater_store::{Snapshot, Version};
+use headwater_history::Dropped;
+use headwater_store::Version;
 
 use crate::{
     Stop,
     at::{KeyAndRow, RowsAt},
+    stored::Stored,
     tables::Tables,
     work::hex,
 };
@@ -31,6 +33,8 @@ pub(crate) struct Sums {
 pub(crate) struct Scanned {
     /// By the table's version, in hex.
     pub(crate) sums: BTreeMap<String, Sums>,
+    /// What retention took, by how the keys of its table begin.
+    pub(crate) dropped: BTreeMap<[u8; TABLE_PREFIX_BYTES], Dropped>,
     /// What can't be read, or is of no table.
     pub(crate) problems: Vec<String>,
     /// How many rows and versions are of no table, by how their keys begin.
@@ -48,7 +52,7 @@ pub(crate) enum Which<'a> {
 
 /// Scans every row and version.
 pub(crate) fn scan(
-    stored: &Snapshot,
+    stored: &Stored,
     which: &Which<'_>,
     tables: &Tables,
     stop: &Stop,
@@ -56,7 +60,7 @@ pub(crate) fn scan(
     let mut scanned = Scanned::default();
     match which {
         Which::Now => {
-            let rows = stored.scan_latest(Vec::new(), Vec::new());
+            let rows = stored.snapshot.scan_latest(Vec::new(), Vec::new());
             scanned.latest(rows.map(|row| row.map_err(Into::into)), tables, stop)?;
         }
         Which::AsOf(rows, _) => {
@@ -65,16 +69,24 @@ pub(crate) fn scan(
             }
         }
     }
-    for version in stored.scan_versions() {
-        match (version, which) {
-            (Ok(version), Which::AsOf(_, at)) if version.offset > at.0 => break,
-            (Ok(version), _) => scanned.version(&version, tables, stop)?,
-            (Err(error), _) => {
-                scanned.problems.push(format!("history: {error}"));
-                break;
+    let until = match which {
+        Which::Now => u64::MAX,
+        Which::AsOf(_, at) => at.0,
+    };
+    let versions = stored.versions(until);
+    match versions {
+        Err(error) => scanned.problems.push(format!("history: {error}")),
+        Ok(versions) => {
+            for version in versions {
+                match version {
+                    Ok(version) => scanned.version(&version, tables, stop)?,
+                    // What is beside what can't be read is still read: it tells how much is hurt.
+                    Err(error) => scanned.problems.push(format!("history: {error}")),
+                }
             }
         }
     }
+    scanned.dropped = stored.dropped().unwrap_or_default();
     for (prefix, count) in std::mem::take(&mut scanned.strangers) {
         let what = format!("{count} rows of no declared table: their keys begin with ");
         scanned.problems.push(what + &hex(&prefix));

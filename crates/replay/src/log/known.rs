@@ -20,9 +20,10 @@ pub(crate) struct Known {
 
 /// Positions that a store has passed and still knows the chain of, in any order.
 fn marks(store: &Arc<PartitionStore>) -> Result<Vec<Position>> {
-    // A store keeps the position that it has reached, and no earlier one.
     let position = store.get_meta("position")?;
-    Ok(position.iter().filter_map(|bytes| Position::from_bytes(bytes).ok()).collect())
+    let mut marks = headwater_engine::marked_positions(&store.snapshot())?;
+    marks.extend(position.iter().filter_map(|bytes| Position::from_bytes(bytes).ok()));
+    Ok(marks)
 }
 
 /// Asks the store of a partition. `None` if there is no such store; what it can't tell is a finding,
