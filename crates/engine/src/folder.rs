@@ -28,6 +28,8 @@ pub struct Folder {
     scratch_dir: PathBuf,
     /// The last place that was marked; `None` if no marks are made.
     last_place: Option<Offset>,
+    /// Digests were adopted since: folding records again from before would not find them.
+    adopted: bool,
     /// Folds the history of new versions beside; a replay has none, and folds it when it must.
     builder: Option<Builder>,
     /// Those who may stop it in the midst of folding history; a replay is stopped by none.
@@ -50,8 +52,16 @@ impl Folder {
         let fold = PartitionFold::restore(id, &stored)?;
         let place = marks::place_before(&store.snapshot(), Offset(u64::MAX))?;
         let last_place = Some(place.map_or(Offset(0), |place| place.position.last));
-        let folder =
-            Self { log, store, fold, scratch_dir, last_place, builder: None, shared: None };
+        let folder = Self {
+            log,
+            store,
+            fold,
+            scratch_dir,
+            last_place,
+            adopted: false,
+            builder: None,
+            shared: None,
+        };
         folder.check_position().await?;
         Ok(folder)
     }
@@ -63,7 +73,16 @@ impl Folder {
         fold: PartitionFold,
         scratch_dir: PathBuf,
     ) -> Self {
-        Self { log, store, fold, scratch_dir, last_place: None, builder: None, shared: None }
+        Self {
+            log,
+            store,
+            fold,
+            scratch_dir,
+            last_place: None,
+            adopted: false,
+            builder: None,
+            shared: None,
+        }
     }
 
     /// The fold's state.
@@ -144,7 +163,8 @@ impl Folder {
     fn marks(&mut self, commit: &Commit) -> Vec<Mark> {
         let Some(last) = self.last_place else { return Vec::new() };
         let far = |position: &&Position| position.last.0 >= last.0 + marks::PLACE_EVERY;
-        let place = self.fold.position().filter(far);
+        let adopted = std::mem::take(&mut self.adopted);
+        let place = self.fold.position().filter(|position| adopted || far(position));
         if let Some(place) = place {
             self.last_place = Some(place.last);
         }
@@ -171,6 +191,7 @@ impl Folder {
         };
         digests.retain(|version, _| views.iter().any(|v| v.table.version_hex() == *version));
         self.fold.adopt(digests);
+        self.adopted = true;
         Ok(())
     }
 

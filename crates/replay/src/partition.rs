@@ -159,9 +159,7 @@ impl Replay<'_> {
         tables.add_views(fold.compiled());
         let mut problems = self.opened.problems.clone();
         let mut left_out = Vec::new();
-        let rows = as_of
-            .map(|at| Ok::<_, Error>((self.stored.rows_at(at)?, at)))
-            .transpose()?;
+        let rows = as_of.map(|at| Ok::<_, Error>((self.stored.rows_at(at)?, at))).transpose()?;
         let which = match &rows {
             None => Which::Now,
             Some((rows, at)) => Which::AsOf(rows, *at),

@@ -19,7 +19,11 @@ async fn tell(kind: fn() -> Kind) {
     assert_eq!(query(other.moment().await.unwrap(), sql).await, answer);
     let (a, b) = (engine.moment().await.unwrap(), other.moment().await.unwrap());
     let version = a.compiled.view("page_clicks").unwrap().table.version_hex();
-    assert_eq!(digests(&a)[&version], digests(&b)[&version], "rows and every version of them");
+    assert_eq!(
+        digests(&a).await[&version],
+        digests(&b).await[&version],
+        "rows and every version of them"
+    );
     engine.shutdown().await;
     other.shutdown().await;
 }

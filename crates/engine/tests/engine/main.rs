@@ -10,6 +10,7 @@
 
 mod backfill;
 mod kafka_clients;
+mod past;
 mod place;
 mod story;
 mod succession;

@@ -98,15 +98,15 @@ impl Place {
     /// The digests of all tables that hold rows, of a folder without a server.
     pub(crate) async fn digests(&self) -> BTreeMap<String, headwater_fold::Digest> {
         let stores = self.stores(Access::ReadOnly);
-        digests(&open_moment(self.log(true).await, &stores).await.unwrap())
+        digests(&open_moment(self.log(true).await, &stores).await.unwrap()).await
     }
 }
 
 /// The digests of a moment, all partitions together.
-pub(crate) fn digests(moment: &Moment) -> BTreeMap<String, headwater_fold::Digest> {
+pub(crate) async fn digests(moment: &Moment) -> BTreeMap<String, headwater_fold::Digest> {
     let mut sums: BTreeMap<String, headwater_fold::Digest> = BTreeMap::new();
     for partition in &moment.partitions {
-        for (version, digest) in &partition.head().digests {
+        for (version, digest) in &partition.state().await.unwrap().head.digests {
             let sum = sums.entry(version.clone()).or_default();
             *sum = sum.merge(*digest);
         }
@@ -195,7 +195,8 @@ pub(crate) async fn submit(engine: &Engine, events: Vec<Event>) -> Vec<Outcome> 
 
 /// What a query is refused for.
 pub(crate) async fn refused(moment: Moment, sql: &str) -> String {
-    let answer = Sql::new(Limits::default()).unwrap().query(Arc::new(moment), sql).await;
+    let options = QueryOptions::default();
+    let answer = Sql::new(Limits::default()).unwrap().query(Arc::new(moment), sql, &options).await;
     answer.err().map(|error| error.to_string()).expect("it is refused")
 }
 

@@ -36,13 +36,13 @@ async fn from_the_start(topology: &Topology, count: u64) -> Digest {
     let engine = place.open().await;
     engine.apply_topology(topology).await.unwrap();
     clicks(&engine, 0..count).await;
-    let digest = digests(&engine.moment().await.unwrap())[&version(topology)];
+    let digest = digests(&engine.moment().await.unwrap()).await[&version(topology)];
     engine.shutdown().await;
     digest
 }
 
 async fn digest(engine: &Engine, topology: &Topology) -> Digest {
-    digests(&engine.moment().await.unwrap())[&version(topology)]
+    digests(&engine.moment().await.unwrap()).await[&version(topology)]
 }
 
 async fn the_old_serves_while_the_new_is_built(kind: Kind) {
