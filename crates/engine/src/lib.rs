@@ -14,6 +14,8 @@
 
 mod ack;
 mod beside;
+#[cfg(test)]
+mod beside_tests;
 mod builder;
 mod builds;
 mod clock;
@@ -27,6 +29,8 @@ mod moment;
 mod opening;
 mod outbox;
 mod partition_thread;
+mod plan;
+mod scratch;
 mod shared;
 mod submit;
 mod topologies;
@@ -38,6 +42,9 @@ pub use engine::{Engine, PartitionStatus};
 pub use error::{Error, ErrorKind};
 pub use folder::Folder;
 pub use moment::{open_moment, stored_rows};
+pub use plan::{
+    EntityDifference, FeatureDifference, Plan, PlanProgress, PlanWatch, ValuesPlan, ViewPlan, plan,
+};
 pub use submit::{Receipt, Submitted};
 
 /// The result of everything that the engine does.

@@ -12,6 +12,7 @@
 
 mod check;
 mod complaint;
+mod difference;
 mod duration;
 mod entities;
 mod event_types;
@@ -33,6 +34,7 @@ mod value_types;
 mod yaml;
 
 pub use check::check;
+pub use difference::{Change, Difference, Differences};
 pub use model::{
     Aggregate, DerivedFeature, Entity, EventType, Feature, FeatureView, JoinKey, KeyType, Topology,
     ValueAt, ValueType, ViewSource, Window,

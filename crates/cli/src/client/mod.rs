@@ -1,6 +1,7 @@
 //! A running server, asked over HTTP.
 
 mod answer;
+mod topology;
 
 use std::time::Duration;
 

@@ -19,3 +19,4 @@ mod produce;
 mod run;
 mod serve;
 mod topology;
+mod views;
