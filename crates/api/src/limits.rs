@@ -51,3 +51,12 @@ pub(crate) const SHUTDOWN_WAIT: Duration = Duration::from_secs(5);
 
 /// When a client whose request was not taken should try again.
 pub(crate) const RETRY_AFTER_S: u32 = 1;
+
+/// The largest body of `POST /topology/plan`: as large as the event that would apply it.
+pub(crate) const TOPOLOGY_BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// How many entities that differ a plan tells of each view at most.
+pub(crate) const PLAN_SAMPLE_MAX: usize = 1_000;
+
+/// How many lines of a plan's progress wait for a slow reader; more are left out.
+pub(crate) const PLAN_LINES_HELD: usize = 16;

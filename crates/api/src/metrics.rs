@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use axum::http::{Method, StatusCode};
+use headwater_engine::BuildStatus;
 use headwater_event::{Offset, Timestamp};
 use headwater_fold::Counts;
 use prometheus_client::{
@@ -31,6 +32,9 @@ enum Name {
     PartitionFailed,
     ClockSeconds,
     Ready,
+    BuildRecords,
+    BuildRecordsOf,
+    BuildRate,
 }
 
 impl Name {
@@ -48,6 +52,9 @@ impl Name {
             Self::PartitionFailed => "headwater_partition_failed",
             Self::ClockSeconds => "headwater_log_clock_seconds",
             Self::Ready => "headwater_ready",
+            Self::BuildRecords => "headwater_view_build_records",
+            Self::BuildRecordsOf => "headwater_view_build_records_of",
+            Self::BuildRate => "headwater_view_build_records_per_second",
         }
     }
 
@@ -67,6 +74,9 @@ impl Name {
             Self::PartitionFailed => "1 if the partition stopped",
             Self::ClockSeconds => "The time of the last tick of the log's clock, since 1970",
             Self::Ready => "1 if the server is ready",
+            Self::BuildRecords => "Records folded for a new version of a view, while it is built",
+            Self::BuildRecordsOf => "Records to fold for a new version of a view",
+            Self::BuildRate => "Records folded a second for a new version of a view",
         }
     }
 
@@ -106,6 +116,13 @@ struct InPartition {
 struct Became {
     partition: String,
     outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Build {
+    partition: String,
+    view: String,
+    version: String,
 }
 
 /// The counters of this process's requests.
@@ -180,6 +197,7 @@ pub(crate) struct Sample {
     pub(crate) ready: bool,
     pub(crate) clock: Option<Timestamp>,
     pub(crate) partitions: Vec<PartitionSample>,
+    pub(crate) builds: Vec<BuildStatus>,
 }
 
 /// What a partition says of itself at one scrape.
@@ -211,6 +229,7 @@ impl Sample {
         }
         self.register_offsets(&mut registry);
         self.register_counts(&mut registry);
+        self.register_builds(&mut registry);
         registry
     }
 
@@ -230,6 +249,27 @@ impl Sample {
         Name::EndOffset.register(registry, end);
         Name::Lag.register(registry, lag);
         Name::PartitionFailed.register(registry, failed);
+    }
+
+    fn register_builds(&self, registry: &mut Registry) {
+        let gauges = [(); 3].map(|()| Family::<Build, Gauge>::default());
+        let [folded, of, rate] = &gauges;
+        for build in &self.builds {
+            for named in &build.views {
+                let labels = Build {
+                    partition: build.partition.clone(),
+                    view: named.view.clone(),
+                    version: named.version.clone(),
+                };
+                folded.get_or_create(&labels).set(gauge(build.records_folded));
+                of.get_or_create(&labels).set(gauge(build.records_of));
+                rate.get_or_create(&labels).set(gauge(build.records_per_s));
+            }
+        }
+        let [folded, of, rate] = gauges;
+        Name::BuildRecords.register(registry, folded);
+        Name::BuildRecordsOf.register(registry, of);
+        Name::BuildRate.register(registry, rate);
     }
 
     fn register_counts(&self, registry: &mut Registry) {

@@ -3,46 +3,31 @@
 //! Nobody reads the rows before the partition's fold has adopted their digests, so a crash on the way
 //! only means to begin again: what was moved before is found, and not moved twice.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use headwater_event::{Offset, PartitionId, Record};
-use headwater_fold::{CompiledView, Digest, Head, PartitionFold, Table};
+use headwater_event::{Offset, PartitionId};
+use headwater_fold::{CompiledView, Digest, Head, Table};
 use headwater_history::Piece;
-use headwater_log::{EventLog, LogReader, ReadLimits};
-use headwater_store::{
-    Access, Commit, PartitionStore, SEAL_EVERY, Snapshot, StoreOptions, StoreSet, Version,
-};
+use headwater_log::EventLog;
+use headwater_store::{Commit, PartitionStore, SEAL_EVERY, Snapshot, Version};
 
-use crate::{Error, ErrorKind, Folder, Result};
+use crate::{
+    Result,
+    scratch::{GoOn, Scratch},
+};
 
 /// Rows moved in one batch: it is written in milliseconds.
 const MOVE_ROWS_MAX: usize = 1_000;
-/// How long a read waits for records that should be there.
-const READ_WAIT: Duration = Duration::from_secs(1);
-
 /// Views whose history is being folded beside.
+#[derive(Debug)]
 pub(crate) struct Beside {
-    log: Arc<dyn EventLog>,
-    id: PartitionId,
-    limits: ReadLimits,
-    dir: PathBuf,
-    folder: Folder,
-    scratch: Arc<PartitionStore>,
+    scratch: Scratch,
     main: Arc<PartitionStore>,
     tables: Vec<Moving>,
-    reader: Option<Box<dyn LogReader>>,
-    /// Records that were read, and are not to be folded yet.
-    held: Vec<Record>,
-    /// Last, so that the stores are closed before their shared memory goes.
-    _stores: StoreSet,
 }
 
 /// A table on its way.
+#[derive(Debug)]
 struct Moving {
     table: Table,
     /// Versions of earlier offsets are in the partition's own store already.
@@ -53,9 +38,6 @@ struct Moving {
     /// Each batch goes over as soon as it is folded.
     following: bool,
 }
-
-/// Whether to go on.
-pub(crate) type GoOn<'a> = &'a (dyn Fn() -> bool + Sync);
 
 impl Beside {
     /// Begins with nothing folded. `head` is of the fold whose rows these are to be.
@@ -70,36 +52,7 @@ impl Beside {
         let tables = views.iter().map(|view| Moving::new(&view.table, &main, head));
         let tables = tables.collect::<Result<_>>()?;
         let dir = scratch_dir.join(format!("backfill-{id}"));
-        clear(&dir)?;
-        let stores = StoreSet::open(&dir, Access::ReadWrite, StoreOptions::default())?;
-        let scratch = stores.partition(&id.to_string())?;
-        let fold = PartitionFold::for_backfill(id, views)?;
-        let folder = Folder::beside(Arc::clone(&log), Arc::clone(&scratch), fold, dir.clone());
-        let limits = ReadLimits::default();
-        let (reader, held) = (None, Vec::new());
-        Ok(Self {
-            log,
-            id,
-            limits,
-            dir,
-            folder,
-            scratch,
-            main,
-            tables,
-            reader,
-            held,
-            _stores: stores,
-        })
-    }
-
-    /// The first offset that is not folded yet.
-    pub(crate) fn next(&self) -> Offset {
-        self.folder.next()
-    }
-
-    /// How many records were folded.
-    pub(crate) fn records(&self) -> u64 {
-        self.folder.fold().head().counts.records
+        Ok(Self { scratch: Scratch::open(log, id, views, dir)?, main, tables })
     }
 
     /// Folds up to `end` (exclusive); `false` if it was told to stop before.
@@ -109,59 +62,12 @@ impl Beside {
         go_on: GoOn<'_>,
         told: &(dyn Fn(u64) + Sync),
     ) -> Result<bool> {
-        while self.next() < end {
-            if !go_on() {
-                return Ok(false);
-            }
-            if self.held.is_empty() {
-                self.held = self.read().await?;
-            }
-            let later = self.held.iter().position(|record| record.offset >= end);
-            let rest = later.map(|place| self.held.split_off(place)).unwrap_or_default();
-            let records = std::mem::replace(&mut self.held, rest);
-            if records.is_empty() {
-                // Only the log's own marks lie before the end: nothing is missing.
-                if !self.held.is_empty() || self.log.end(self.id).await? >= end {
-                    return Ok(true);
-                }
-                continue;
-            }
-            let commit = self.folder.fold_and_commit(&records)?.0;
-            self.follow(commit)?;
-            told(self.records());
-        }
-        Ok(true)
-    }
-
-    async fn read(&mut self) -> Result<Vec<Record>> {
-        let reader = match self.reader.as_mut() {
-            Some(reader) => reader,
-            None => self.reader.insert(self.log.reader(self.id, self.folder.next()).await?),
+        let (main, tables) = (&self.main, &self.tables);
+        let each = &mut |commit: Commit, records| {
+            told(records);
+            follow(main, tables, &commit)
         };
-        let read = reader.next_batch(self.limits, READ_WAIT).await;
-        if read.is_err() {
-            self.reader = None;
-        }
-        Ok(read?)
-    }
-
-    /// Moves what one batch changed in tables that follow.
-    fn follow(&mut self, commit: Commit) -> Result<()> {
-        for moving in self.tables.iter_mut().filter(|moving| moving.following) {
-            let prefix = moving.table.prefix();
-            let rows = commit.latest.iter().filter(|(key, _)| key.starts_with(&prefix));
-            let rows: Vec<_> = rows.cloned().collect();
-            for latest in rows.chunks(MOVE_ROWS_MAX) {
-                let latest = latest.to_vec();
-                self.main.commit(&Commit { latest, backfill: true, ..Commit::default() })?;
-            }
-            let mut blocks = Blocks::new(&self.main, moving.from);
-            for version in commit.versions.iter().filter(|v| v.key.starts_with(&prefix)) {
-                blocks.push(version.clone())?;
-            }
-            blocks.finish()?;
-        }
-        Ok(())
+        self.scratch.fold_until(end, go_on, each).await
     }
 
     /// Moves over all that is folded so far of tables that may be moved early, and lets them follow;
@@ -176,7 +82,7 @@ impl Beside {
     }
 
     fn move_tables(&mut self, known: bool, go_on: GoOn<'_>) -> Result<bool> {
-        let snapshot = self.scratch.snapshot();
+        let snapshot = self.scratch.rows();
         let wanted = |moving: &&mut Moving| !moving.following && (known || !moving.known);
         let mut moving: Vec<_> = self.tables.iter_mut().filter(wanted).collect();
         if moving.is_empty() {
@@ -212,7 +118,7 @@ impl Beside {
 
     /// The digests of the views as folded so far, by version.
     pub(crate) fn digests(&self) -> BTreeMap<String, Digest> {
-        let digests = &self.folder.fold().head().digests;
+        let digests = &self.scratch.head().digests;
         let of = |moving: &Moving| {
             let version = moving.table.version_hex();
             let digest = digests.get(&version).copied().unwrap_or_default();
@@ -221,17 +127,29 @@ impl Beside {
         self.tables.iter().map(of).collect()
     }
 
-    /// The scratch store's rows.
-    pub(crate) fn rows(&self) -> Snapshot {
-        self.scratch.snapshot()
-    }
-
     /// Closes the scratch store and removes it.
     pub(crate) fn remove(self) -> Result<()> {
-        let dir = self.dir.clone();
-        drop(self);
-        clear(&dir)
+        self.scratch.remove()
     }
+}
+
+/// Moves what one batch changed in tables that follow.
+fn follow(main: &PartitionStore, tables: &[Moving], commit: &Commit) -> Result<()> {
+    for moving in tables.iter().filter(|moving| moving.following) {
+        let prefix = moving.table.prefix();
+        let rows = commit.latest.iter().filter(|(key, _)| key.starts_with(&prefix));
+        let rows: Vec<_> = rows.cloned().collect();
+        for latest in rows.chunks(MOVE_ROWS_MAX) {
+            let latest = latest.to_vec();
+            main.commit(&Commit { latest, backfill: true, ..Commit::default() })?;
+        }
+        let mut blocks = Blocks::new(main, moving.from);
+        for version in commit.versions.iter().filter(|v| v.key.starts_with(&prefix)) {
+            blocks.push(version.clone())?;
+        }
+        blocks.finish()?;
+    }
+    Ok(())
 }
 
 impl Moving {
@@ -312,23 +230,5 @@ impl<'a> Blocks<'a> {
     fn finish(&mut self) -> Result<()> {
         let versions = std::mem::take(&mut self.versions);
         Ok(self.to.commit(&Commit { versions, backfill: true, ..Commit::default() })?)
-    }
-}
-
-fn clear(dir: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::new(ErrorKind::Retry, format!("{}: {error}", dir.display())))
-        }
-        _ => Ok(()),
-    }
-}
-
-impl std::fmt::Debug for Beside {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Beside")
-            .field("id", &self.id)
-            .field("dir", &self.dir)
-            .finish_non_exhaustive()
     }
 }

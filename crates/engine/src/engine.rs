@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -98,6 +99,7 @@ impl Engine {
             stopped: Notify::new(),
             epoch: AtomicU64::new(0),
             control_events: AtomicU64::new(0),
+            planning: AtomicBool::new(false),
             builders: Arc::new(Semaphore::new(config.builders)),
         });
         let engine = Self(Arc::new(Inner {
@@ -330,6 +332,11 @@ impl Engine {
 
     pub(crate) fn signer(&self) -> &Signer {
         &self.0.signer
+    }
+
+    /// Where history is folded beside the stores.
+    pub(crate) fn scratch_dir(&self) -> &Path {
+        &self.0.config.scratch_dir
     }
 
     pub(crate) fn outcome_timeout(&self) -> Duration {

@@ -14,6 +14,8 @@
 
 mod ack;
 mod beside;
+#[cfg(test)]
+mod beside_tests;
 mod builder;
 mod builds;
 mod clock;
@@ -29,6 +31,8 @@ mod opening;
 mod outbox;
 mod partition_thread;
 mod past;
+mod plan;
+mod scratch;
 mod sealer;
 mod shared;
 mod submit;
@@ -42,6 +46,9 @@ pub use error::{Error, ErrorKind};
 pub use folder::Folder;
 pub use marks::positions as marked_positions;
 pub use moment::{open_moment, past_rows, stored_rows};
+pub use plan::{
+    EntityDifference, FeatureDifference, Plan, PlanProgress, PlanWatch, ValuesPlan, ViewPlan, plan,
+};
 pub use submit::{Receipt, Submitted};
 
 /// The result of everything that the engine does.

@@ -87,6 +87,8 @@ pub(crate) struct Shared {
     pub(crate) epoch: AtomicU64,
     /// Requests and observations that went to control: a reason for the clock to tick.
     pub(crate) control_events: AtomicU64,
+    /// Whether a plan is being made: its scratch folder is one.
+    pub(crate) planning: AtomicBool,
     /// One permit for each builder of new versions that may work at once.
     pub(crate) builders: Arc<Semaphore>,
 }

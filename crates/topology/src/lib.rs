@@ -12,6 +12,7 @@
 
 mod check;
 mod complaint;
+mod difference;
 mod duration;
 mod entities;
 mod event_types;
@@ -35,6 +36,7 @@ mod value_types;
 mod yaml;
 
 pub use check::{check, check_against, schema_folders};
+pub use difference::{Change, Difference, Differences};
 pub use evolution::{Breaking, compatible, unreadable};
 pub use model::{
     Aggregate, DerivedFeature, Entity, EventType, Feature, FeatureView, JoinKey, KeyType, Topology,

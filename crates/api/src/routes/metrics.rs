@@ -31,8 +31,12 @@ pub(crate) async fn metrics(State(state): State<ApiState>) -> Result<Response, P
         .find(|partition| partition.id == PartitionId::Control)
         .and_then(|control| control.head.clock);
     let partitions = futures::future::join_all(status.iter().map(|p| sample(&state, p))).await;
-    let sample =
-        Sample { ready: engine.is_ready(), clock: clock.map(|clock| clock.time), partitions };
+    let sample = Sample {
+        ready: engine.is_ready(),
+        clock: clock.map(|clock| clock.time),
+        partitions,
+        builds: engine.builds(),
+    };
     let text = state
         .metrics()
         .encode(&sample)

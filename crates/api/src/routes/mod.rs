@@ -1,5 +1,6 @@
 //! The routes, one file each; every one is described where it is handled.
 
+mod builds_get;
 mod event_get;
 mod events_get;
 mod events_post;
@@ -7,6 +8,7 @@ mod health;
 mod metrics;
 mod openapi;
 mod outcome;
+mod plan_post;
 mod receipt;
 mod scan;
 mod shown;
@@ -24,6 +26,8 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(event_get::get_event))
         .routes(routes!(sql::post_sql))
         .routes(routes!(snapshots::post_snapshots, snapshots::get_snapshots))
+        .routes(routes!(builds_get::get_builds))
+        .routes(routes!(plan_post::post_plan))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(metrics::metrics))

@@ -2,6 +2,7 @@
 
 mod answer;
 mod snapshots;
+mod topology;
 
 use std::time::Duration;
 

@@ -35,7 +35,7 @@ pub(super) async fn run(target: &TargetArgs, json: bool) -> anyhow::Result<()> {
 }
 
 async fn of_server(target: &TargetArgs) -> anyhow::Result<Vec<KeptHead>> {
-    let answer = sql::ask(target, QUERY, None).await?;
+    let answer = sql::ask(target, QUERY, &headwater_query::QueryOptions::default()).await?;
     let batches: Vec<RecordBatch> = answer.batches.try_collect().await?;
     let mut heads = Vec::new();
     for batch in &batches {

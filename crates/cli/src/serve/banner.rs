@@ -28,9 +28,14 @@ pub(super) fn print(
         log.describe(),
         log.data_partitions()
     ))?;
-    let views = engine.compiled().views.len();
+    let compiled = engine.compiled();
+    let views = compiled.topology.feature_views.len();
     let told = output::counted(u64::try_from(views).unwrap_or(u64::MAX), "feature view");
-    output::line(format!("  topology   {told}"))?;
+    let coming = match compiled.coming.len() {
+        0 => String::new(),
+        some => format!(", {some} to be built (features.feature_view_versions tells)"),
+    };
+    output::line(format!("  topology   {told}{coming}"))?;
     if views == 0 && args.topology.is_none() {
         output::line(match Path::new(TOPOLOGY_USUAL).is_dir() {
             true => {

@@ -3,7 +3,7 @@
 mod banner;
 mod edge;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -27,6 +27,9 @@ use crate::{
     target::DATA_DEFAULT,
     topology,
 };
+
+/// How long a start waits for views to be read: more than it takes where there is no history.
+const ACTIVATION_WAIT: Duration = Duration::from_secs(2);
 
 /// Where a new log's time comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -134,12 +137,21 @@ async fn open(
         .await
         .with_context(|| format!("failed to open the data folder {place}"))?;
     if let Some(topology) = topology
-        && let Err(error) = engine.apply_topology(topology).await
+        && let Err(error) = apply(&engine, topology).await
     {
         engine.shutdown().await;
         return Err(error).context("failed to apply the topology");
     }
     Ok(engine)
+}
+
+/// Views without history are read at once; others are built while the server serves.
+async fn apply(engine: &Engine, topology: &Topology) -> headwater_engine::Result<()> {
+    engine.request_topology(topology).await?;
+    match tokio::time::timeout(ACTIVATION_WAIT, engine.wait_activated(topology)).await {
+        Ok(activated) => activated,
+        Err(_elapsed) => Ok(()),
+    }
 }
 
 async fn serve(

@@ -14,7 +14,7 @@ pub(crate) async fn held(target: &TargetArgs) -> anyhow::Result<Option<Topology>
     if target.is_nobody() {
         return Ok(None);
     }
-    let answer = sql::ask(target, QUERY, None).await;
+    let answer = sql::ask(target, QUERY, &headwater_query::QueryOptions::default()).await;
     let answer = answer.context("failed to ask which topology holds")?;
     let batches: Vec<_> = answer.batches.try_collect().await?;
     let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else { return Ok(None) };

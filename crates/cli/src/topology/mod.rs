@@ -1,9 +1,10 @@
-//! `headwater topology`: check a folder of declarations, and make them hold.
+//! `headwater topology`: check a folder of declarations, tell what they would change, make them hold.
 
 mod apply;
 mod derived;
 mod dir;
 mod held;
+mod plan;
 mod samples;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ const COMPUTED_TABLES: [&str; 3] = ["events", "positions", "digests"];
 pub(crate) enum TopologyCommand {
     /// Tell every problem of a topology by file, line and column.
     Check(CheckArgs),
+    /// Tell what applying a topology would change, values of entities included; change nothing.
+    Plan(PlanArgs),
     /// Make a topology hold, on a running server or a data folder.
     Apply(ApplyArgs),
 }
@@ -52,6 +55,30 @@ pub(crate) struct CheckArgs {
     json: bool,
 }
 
+/// Options of `headwater topology plan`.
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLES:\n  \
+    headwater topology plan topology\n  \
+    headwater topology plan topology --data headwater-data --sample 20\n  \
+    headwater topology plan topology --url http://127.0.0.1:7070 --json\n\n\
+    Prints what is declared otherwise, line by line. The new version of each changed view is folded\n\
+    in a scratch store up to now and compared with the one that is read. Nothing is changed. Features\n\
+    that are derived at read are compared as declarations only. Exit code 0: nothing would change;\n\
+    1: something would, or there are problems.")]
+pub(crate) struct PlanArgs {
+    /// The folder of the topology
+    dir: PathBuf,
+    #[command(flatten)]
+    target: TargetArgs,
+    /// How many entities that differ to show of each view
+    #[arg(long, value_name = "N", default_value_t = 5,
+        value_parser = clap::value_parser!(u16).range(0..=1_000))]
+    sample: u16,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// Options of `headwater topology apply`.
 #[derive(Debug, Args)]
 #[command(after_help = "EXAMPLES:\n  \
@@ -59,12 +86,17 @@ pub(crate) struct CheckArgs {
     headwater topology apply topology --url http://127.0.0.1:7070\n  \
     headwater topology apply topology --data new-data\n\n\
     Applying is an event, so that a replay uses at each position what held there. A data folder that\n\
-    is named and does not exist is made. Exit code 1: there are problems, or it was rejected.")]
+    is named and does not exist is made. A changed view's history is folded beside the version that\n\
+    is read, and read once it is whole: apply waits for it, unless told not to. Exit code 1: there\n\
+    are problems, or it was rejected.")]
 pub(crate) struct ApplyArgs {
     /// The folder of the topology
     dir: PathBuf,
     #[command(flatten)]
     target: TargetArgs,
+    /// Do not wait until changed views are read: a server builds them in the background
+    #[arg(long)]
+    no_wait: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -74,8 +106,19 @@ pub(crate) struct ApplyArgs {
 pub(crate) async fn run(command: TopologyCommand) -> anyhow::Result<Exit> {
     match command {
         TopologyCommand::Check(args) => check(&args).await,
+        TopologyCommand::Plan(args) => match load_for(&args.dir, &args.target, true).await? {
+            Ok((topology, _)) => {
+                plan::plan(&topology, &args.target, usize::from(args.sample), args.json).await
+            }
+            Err(problems) => {
+                print_problems(&problems, args.json)?;
+                Ok(Exit::No)
+            }
+        },
         TopologyCommand::Apply(args) => match load_for(&args.dir, &args.target, true).await? {
-            Ok((topology, _)) => apply::apply(&topology, &args.target, args.json).await,
+            Ok((topology, _)) => {
+                apply::apply(&topology, &args.target, args.no_wait, args.json).await
+            }
             Err(problems) => {
                 print_problems(&problems, args.json)?;
                 Ok(Exit::No)

@@ -22,3 +22,4 @@ mod run;
 mod serve;
 mod snapshot;
 mod topology;
+mod views;

@@ -73,8 +73,7 @@ impl World {
     /// A new log on which the shop's topology holds.
     pub(crate) fn shop(data_partitions: u32) -> Self {
         let mut world = Self::new(data_partitions);
-        let topology = serde_json::to_value(topology()).unwrap();
-        world.request("topology.apply_requested", "topology", json!({"topology": topology}));
+        world.declare(&topology());
         world
     }
 
@@ -103,6 +102,18 @@ impl World {
         let event = world.event("headwater.writer.claimed", "log", claimed);
         world.append(PartitionId::Control, 1, &event);
         world
+    }
+
+    /// From here on, control decides by these rules.
+    pub(crate) fn raise_rules(&mut self, rules: u32) {
+        let event = self.event("headwater.rules.raised", "rules", json!({"rules": rules}));
+        self.append(PartitionId::Control, 1, &event);
+    }
+
+    /// Declares a topology.
+    pub(crate) fn declare(&mut self, topology: &Topology) {
+        let topology = serde_json::to_value(topology).unwrap();
+        self.request("topology.apply_requested", "topology", json!({"topology": topology}));
     }
 
     pub(crate) fn event(&mut self, event_type: &str, subject: &str, data: Value) -> Event {
