@@ -513,7 +513,9 @@ async fn every_route_is_described_and_every_error_has_one_shape() {
             "get /metrics",
             "get /openapi.json",
             "get /readyz",
+            "get /snapshots",
             "post /events",
+            "post /snapshots",
             "post /sql",
         ]
     );
