@@ -513,8 +513,10 @@ async fn every_route_is_described_and_every_error_has_one_shape() {
             "get /metrics",
             "get /openapi.json",
             "get /readyz",
+            "get /snapshots",
             "get /topology/builds",
             "post /events",
+            "post /snapshots",
             "post /sql",
             "post /topology/plan",
         ]

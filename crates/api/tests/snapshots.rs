@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// A server on a folder; without a maker it makes no snapshots.
-async fn start(dir: &Path, with_maker: bool) -> String {
+async fn start(dir: &Path, with_maker: bool) -> (String, Engine) {
     let stores = StoreSet::open(dir, Access::ReadWrite, StoreOptions::default()).unwrap();
     let log = Arc::new(MemoryLog::new(2));
     let engine = Engine::open(log, stores, EngineConfig::new(dir)).await.unwrap();
@@ -28,14 +28,14 @@ async fn start(dir: &Path, with_maker: bool) -> String {
     });
     let state = if with_maker {
         let snapshots = Snapshots { maker, properties: Properties::new() };
-        ApiState::with_snapshots(engine, sql, snapshots)
+        ApiState::with_snapshots(engine.clone(), sql, snapshots)
     } else {
-        ApiState::new(engine, sql)
+        ApiState::new(engine.clone(), sql)
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/snapshots", listener.local_addr().unwrap());
     tokio::spawn(serve(listener, state, std::future::pending()));
-    url
+    (url, engine)
 }
 
 async fn post(url: &str, accept: &str, to: &str) -> Response {
@@ -54,7 +54,7 @@ async fn refused(response: Response) -> (u16, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_is_made_and_listed() {
     let dir = tempfile::tempdir().unwrap();
-    let url = start(&dir.path().join("data"), true).await;
+    let (url, engine) = start(&dir.path().join("data"), true).await;
     let to = dir.path().join("snapshots");
     let to = to.to_str().unwrap();
     let response = post(&url, "application/json", to).await;
@@ -75,12 +75,13 @@ async fn a_snapshot_is_made_and_listed() {
     assert_eq!(listed[0]["id"], first["id"]);
     assert_eq!(listed[1]["id"], last["snapshot"]["id"]);
     assert_eq!(listed.as_array().unwrap().len(), 2);
+    engine.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_told_as_a_problem() {
     let dir = tempfile::tempdir().unwrap();
-    let url = start(&dir.path().join("data"), true).await;
+    let (url, engine) = start(&dir.path().join("data"), true).await;
     let json = "application/json";
     for (to, told) in [
         ("relative/folder", (400, "bad_parameter")),
@@ -110,12 +111,14 @@ async fn what_is_wrong_is_told_as_a_problem() {
     }
     let last: Value = serde_json::from_str(body.lines().last().unwrap()).unwrap();
     assert!(last["error"]["detail"].as_str().unwrap().contains("/proc/no"), "{body}");
+    engine.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_a_folder_makes_none() {
     let dir = tempfile::tempdir().unwrap();
-    let url = start(dir.path(), false).await;
+    let (url, engine) = start(dir.path(), false).await;
     let answer = refused(post(&url, "application/json", "/x").await).await;
     assert_eq!(answer, (409, "snapshot_refused".to_owned()));
+    engine.shutdown().await;
 }
