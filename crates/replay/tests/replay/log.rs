@@ -19,8 +19,11 @@ use crate::{
 /// The frame that is tampered with; those before it are what `log.opened`, topology and readings made.
 const AT: usize = 20;
 
+/// What a forger does.
+type Forge = fn(&mut Frames);
+
 /// What a forger may do, and its name.
-const FORGERIES: [(&str, fn(&mut Frames)); 5] = [
+const FORGERIES: [(&str, Forge); 5] = [
     ("one byte changed", |frames| change_digit(&mut frames[AT])),
     ("a record removed", |frames| drop(frames.remove(AT))),
     ("a record inserted", |frames| {
@@ -68,7 +71,7 @@ async fn untouched(kind: Kind) {
 /// The partition that is tampered with, of a log with one data partition.
 const DATA: PartitionId = PartitionId::Data(0);
 
-async fn forged(forge: fn(&mut Frames)) -> (Place, Vec<KeptHead>) {
+async fn forged(forge: Forge) -> (Place, Vec<KeptHead>) {
     let place = Place::with_readings(Kind::embedded(1), 50).await;
     let heads = place.heads().await;
     rewrite(place.path(), "0", forge);

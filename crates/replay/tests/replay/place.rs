@@ -93,11 +93,8 @@ impl Place {
     async fn log_to_write(&self) -> Arc<dyn EventLog> {
         match &self.kind {
             Kind::Embedded { partitions, segment_bytes } => {
-                let options = Options {
-                    data_partitions: Some(*partitions),
-                    segment_bytes: *segment_bytes,
-                    ..Options::default()
-                };
+                let options =
+                    Options { data_partitions: Some(*partitions), segment_bytes: *segment_bytes };
                 Arc::new(EmbeddedLog::create_or_open(self.path().join("log"), &options).unwrap())
             }
             Kind::Kafka(config) => Arc::new(KafkaLog::open(config.clone()).await.unwrap()),
