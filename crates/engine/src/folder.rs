@@ -12,7 +12,7 @@ use headwater_fold::{
     Commit, CompiledView, Digest, Outcome, PartitionFold, Position, ReadFailed, Stored, StoredRows,
 };
 use headwater_log::{EventLog, ReadLimits};
-use headwater_store::{Mark, PartitionStore, SEAL_EVERY};
+use headwater_store::{Mark, PartitionStore};
 
 use crate::{Error, ErrorKind, Result, beside::Beside, builder::Builder, marks, shared::Shared};
 
@@ -105,6 +105,8 @@ impl Folder {
             let (before, from_cut) = rest.split_at_checked(cut).unwrap_or((rest, &[]));
             if !before.is_empty() {
                 // No block of history crosses the end of a stretch.
+                let length = self.store.seal_every();
+                let stretch_of = |record: &Record| record.offset.0 / length;
                 for stretch in before.chunk_by(|a, b| stretch_of(a) == stretch_of(b)) {
                     outcomes.extend(self.fold_and_commit(stretch)?.1);
                 }
@@ -283,10 +285,6 @@ impl StoredRows for Rows<'_> {
     fn seen(&self, id: &[u8; 16]) -> Result<Option<Vec<u8>>, ReadFailed> {
         self.0.get_id(id).map_err(|error| ReadFailed(error.to_string()))
     }
-}
-
-fn stretch_of(record: &Record) -> u64 {
-    record.offset.0 / SEAL_EVERY
 }
 
 fn store_commit(

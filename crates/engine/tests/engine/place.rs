@@ -36,11 +36,17 @@ impl Kind {
 pub(crate) struct Place {
     pub(crate) dir: TempDir,
     kind: Kind,
+    options: StoreOptions,
 }
 
 impl Place {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), kind }
+        Self { dir: tempfile::tempdir().unwrap(), kind, options: StoreOptions::default() }
+    }
+
+    /// A folder whose history is sealed after so many offsets.
+    pub(crate) fn sealing(kind: Kind, seal_every: u64) -> Self {
+        Self { options: StoreOptions { seal_every, ..StoreOptions::default() }, ..Self::new(kind) }
     }
 
     pub(crate) async fn log(&self, read_only: bool) -> Arc<dyn EventLog> {
@@ -57,7 +63,7 @@ impl Place {
     }
 
     pub(crate) fn stores(&self, access: Access) -> StoreSet {
-        StoreSet::open(self.dir.path(), access, StoreOptions::default()).unwrap()
+        StoreSet::open(self.dir.path(), access, self.options).unwrap()
     }
 
     pub(crate) async fn open(&self) -> Engine {
