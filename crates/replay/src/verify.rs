@@ -108,6 +108,7 @@ fn report(pairs: Vec<Pair>) -> Result<Report, Error> {
         .first()
         .ok_or_else(|| Error::new(ErrorKind::Bug, "a log without the control partition"))?;
     let tables = tables::all(&control.replayed)?;
+    let read = tables::read_by_name(&control.replayed)?;
     let mut report = Report::default();
     let mut views: BTreeMap<String, ViewReport> = BTreeMap::new();
     for pair in &pairs {
@@ -127,7 +128,10 @@ fn report(pairs: Vec<Pair>) -> Result<Report, Error> {
             let kept = of(pair.kept.head.as_ref().map(|head| &head.digests));
             let (disk, replayed) = (of(Some(&on_disk)), of(Some(&pair.head.digests)));
             let view = views.entry(version.clone()).or_insert_with(|| ViewReport {
-                table: table.full_name(),
+                table: match read.contains(&version) {
+                    true => table.full_name(),
+                    false => format!("{}@{}", table.full_name(), short(&version)),
+                },
                 version: version.clone(),
                 kept: Digest::default(),
                 on_disk: Digest::default(),
@@ -182,6 +186,11 @@ fn in_order(views: BTreeMap<String, ViewReport>) -> Vec<ViewReport> {
     let place = |view: &ViewReport| listed.iter().position(|version| *version == view.version);
     views.sort_by_key(|view| (place(view).unwrap_or(usize::MAX), view.table.clone()));
     views
+}
+
+/// Enough digits to ask for a version by.
+fn short(version: &str) -> String {
+    version.chars().take(8).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
