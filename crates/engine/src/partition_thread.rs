@@ -117,10 +117,9 @@ impl Builds {
             return;
         }
         let wanted = job.folder.fold().building();
-        if let Some(builder) = job.folder.builder().take_if(|builder| builder.has_ended()) {
-            if let Some(error) = builder.why() {
-                self.failed(job, &error);
-            }
+        let ended = job.folder.builder().take_if(|builder| builder.has_ended());
+        if let Some(error) = ended.and_then(Builder::why) {
+            self.failed(job, &error);
         }
         // Another topology gave up what is being built.
         drop(job.folder.builder().take_if(|builder| !builder.is_wanted(&wanted)));
