@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use headwater_event::{Offset, PartitionId, Record, SIGNATURE_HEADER, catalog::names, decode};
@@ -175,7 +175,7 @@ impl Folder {
 
     /// Sees to it that the history of views is there up to `until` (exclusive).
     async fn backfill(&mut self, views: Vec<CompiledView>, until: Offset) -> Result<()> {
-        let id = self.fold.id();
+        let (id, started) = (self.fold.id(), Instant::now());
         let digests = match self.builder.take().filter(|builder| builder.covers(&views)) {
             Some(builder) => match builder.finish(until) {
                 Ok(digests) => digests,
@@ -194,6 +194,8 @@ impl Folder {
         digests.retain(|version, _| views.iter().any(|v| v.table.version_hex() == *version));
         self.fold.adopt(digests);
         self.adopted = true;
+        let waited_ms = started.elapsed().as_millis();
+        tracing::info!(partition = %id, %until, views = views.len(), waited_ms, "the partition goes on with the new versions");
         Ok(())
     }
 
