@@ -65,7 +65,7 @@ pub async fn verify(log: Arc<dyn EventLog>, stores: &StoreSet, verify: Verify) -
         .get(&PartitionId::Control)
         .ok_or_else(|| Error::new(ErrorKind::Bug, "a log without the control partition"))?;
     // What is damaged is told by the comparison.
-    let read = read_by_name(&control.store.snapshot()).unwrap_or_default();
+    let read = read_by_name(&control.store.snapshot()).ok();
     let shared = Shared {
         log,
         from: verify.from.clone(),
@@ -84,7 +84,8 @@ pub async fn verify(log: Arc<dyn EventLog>, stores: &StoreSet, verify: Verify) -
         }
     });
     let mut report = report(&parts.await?, &verify.from);
-    for view in report.views.iter_mut().filter(|view| !read.contains(&view.version)) {
+    let other = |view: &&mut ViewReport| read.as_ref().is_some_and(|r| !r.contains(&view.version));
+    for view in report.views.iter_mut().filter(other) {
         // As it is asked for in SQL.
         let digits: String = view.version.chars().take(8).collect();
         view.table = format!("{}@{digits}", view.table);
