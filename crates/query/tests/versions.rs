@@ -132,10 +132,11 @@ async fn digits_that_several_versions_share_are_not_enough() {
     };
     let versions = ["1111111100000000", "1111111122222222"];
     let rows = versions.map(|half| row(&format!("{half}0000000000000000"))).into();
+    let control = moment.partitions[0].state().await.unwrap();
     let control = Snapshot {
         id: headwater_event::PartitionId::Control,
-        head: moment.partitions[0].head().clone(),
-        position: moment.partitions[0].position().copied(),
+        head: control.head,
+        position: control.position,
         rows: Arc::new(rows),
         reads: Arc::new(Reads::default()),
     };
@@ -144,6 +145,7 @@ async fn digits_that_several_versions_share_are_not_enough() {
         events: Arc::clone(&moment.events),
         compiled: Arc::clone(&moment.compiled),
         read_time: moment.read_time,
+        past: Arc::clone(&moment.past),
     });
     let found = error(&moment, "select * from \"shopper_totals@11111111\"").await.to_string();
     assert!(found.contains("2 versions of view shopper_totals begin so"), "{found}");
