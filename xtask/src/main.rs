@@ -15,7 +15,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   schemas            write the newest schemas/<type>/vN.json from the payloads' Rust types
   tables             write docs/tables.md from the tables' declarations
   tidy               check the house rules
-  bench fold [--dev] measure the fold, in a release build unless --dev is given";
+  bench fold [--dev] measure the fold, in a release build unless --dev is given
+  bench store [--dev] measure what history costs, beside plain RocksDB and timestamps";
 
 fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -26,6 +27,8 @@ fn main() -> Result<()> {
         ["tidy"] => tidy::check(&root).and_then(|()| tables::check(&root)),
         ["bench", "fold"] => bench::run(&root, "fold", false),
         ["bench", "fold", "--dev"] => bench::run(&root, "fold", true),
+        ["bench", "store"] => bench::run(&root, "store", false),
+        ["bench", "store", "--dev"] => bench::run(&root, "store", true),
         _ => bail!(USAGE),
     }
 }

@@ -12,7 +12,6 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
-mod as_of;
 mod bars;
 mod client;
 mod data_dir;

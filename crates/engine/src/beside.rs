@@ -9,7 +9,7 @@ use headwater_event::{Offset, PartitionId};
 use headwater_fold::{CompiledView, Digest, Head, Table};
 use headwater_history::Piece;
 use headwater_log::EventLog;
-use headwater_store::{Commit, PartitionStore, SEAL_EVERY, Snapshot, Version};
+use headwater_store::{Commit, PartitionStore, Snapshot, Version};
 
 use crate::{
     Result,
@@ -218,7 +218,8 @@ impl<'a> Blocks<'a> {
         // A block is named by its first offset: versions of one offset stay together.
         let cut = self.versions.last().is_some_and(|last| {
             let full = self.versions.len() >= MOVE_ROWS_MAX && last.offset != version.offset;
-            full || last.offset / SEAL_EVERY != version.offset / SEAL_EVERY
+            let length = self.to.seal_every();
+            full || last.offset / length != version.offset / length
         });
         if cut {
             self.finish()?;

@@ -29,7 +29,7 @@ use tokio::{runtime::Handle, sync::watch};
 use crate::{
     Error, ErrorKind, Result,
     beside::Beside,
-    builds::{BuildStep, Progress},
+    builds::{BuildStatus, BuildStep, Progress},
     clock,
     shared::{PartitionShared, Shared},
 };
@@ -82,7 +82,12 @@ impl Builder {
         let work = move || {
             let partition = Arc::clone(&job.partition);
             let built = Work { job, orders, runtime: runtime.clone() }.run();
-            partition.set_build(None);
+            let failed = |status: BuildStatus| BuildStatus {
+                step: BuildStep::Failed,
+                error: built.as_ref().err().map(ToString::to_string),
+                ..status
+            };
+            partition.set_build(partition.build().filter(|_| built.is_err()).map(failed));
             built
         };
         let thread = std::thread::Builder::new().name(name).spawn(work);

@@ -26,6 +26,8 @@ pub enum BuildStep {
     Moving,
     /// It has asked the partition to take over.
     HandingOver,
+    /// It failed, and begins again soon.
+    Failed,
 }
 
 impl BuildStep {
@@ -36,6 +38,7 @@ impl BuildStep {
             Self::Folding => "folding",
             Self::Moving => "moving",
             Self::HandingOver => "handing over",
+            Self::Failed => "failed",
         }
     }
 }
@@ -55,6 +58,8 @@ pub struct BuildStatus {
     pub records_of: u64,
     /// Records folded a second since it began to fold.
     pub records_per_s: u64,
+    /// Why it failed, if it did.
+    pub error: Option<String>,
 }
 
 impl Engine {
@@ -90,6 +95,7 @@ impl<'a> Progress<'a> {
             records_folded: 0,
             records_of: partition.progress.borrow().head.counts.records,
             records_per_s: 0,
+            error: None,
         };
         partition.set_build(Some(status.clone()));
         tracing::info!(partition = %partition.id, views = %names(&status), "the history of new versions is to be folded");

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use headwater_event::{Offset, PartitionId, Record, SIGNATURE_HEADER, catalog::names, decode};
@@ -12,7 +12,7 @@ use headwater_fold::{
     Commit, CompiledView, Digest, Outcome, PartitionFold, Position, ReadFailed, Stored, StoredRows,
 };
 use headwater_log::{EventLog, ReadLimits};
-use headwater_store::{Mark, PartitionStore, SEAL_EVERY};
+use headwater_store::{Mark, PartitionStore};
 
 use crate::{Error, ErrorKind, Result, beside::Beside, builder::Builder, marks, shared::Shared};
 
@@ -105,6 +105,8 @@ impl Folder {
             let (before, from_cut) = rest.split_at_checked(cut).unwrap_or((rest, &[]));
             if !before.is_empty() {
                 // No block of history crosses the end of a stretch.
+                let length = self.store.seal_every();
+                let stretch_of = |record: &Record| record.offset.0 / length;
                 for stretch in before.chunk_by(|a, b| stretch_of(a) == stretch_of(b)) {
                     outcomes.extend(self.fold_and_commit(stretch)?.1);
                 }
@@ -173,7 +175,7 @@ impl Folder {
 
     /// Sees to it that the history of views is there up to `until` (exclusive).
     async fn backfill(&mut self, views: Vec<CompiledView>, until: Offset) -> Result<()> {
-        let id = self.fold.id();
+        let (id, started) = (self.fold.id(), Instant::now());
         let digests = match self.builder.take().filter(|builder| builder.covers(&views)) {
             Some(builder) => match builder.finish(until) {
                 Ok(digests) => digests,
@@ -192,6 +194,8 @@ impl Folder {
         digests.retain(|version, _| views.iter().any(|v| v.table.version_hex() == *version));
         self.fold.adopt(digests);
         self.adopted = true;
+        let waited_ms = started.elapsed().as_millis();
+        tracing::info!(partition = %id, %until, views = views.len(), waited_ms, "the partition goes on with the new versions");
         Ok(())
     }
 
@@ -283,10 +287,6 @@ impl StoredRows for Rows<'_> {
     fn seen(&self, id: &[u8; 16]) -> Result<Option<Vec<u8>>, ReadFailed> {
         self.0.get_id(id).map_err(|error| ReadFailed(error.to_string()))
     }
-}
-
-fn stretch_of(record: &Record) -> u64 {
-    record.offset.0 / SEAL_EVERY
 }
 
 fn store_commit(

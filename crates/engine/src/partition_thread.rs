@@ -61,7 +61,7 @@ fn run(mut job: Job, runtime: &Handle) -> Result<()> {
     let mut reader = None;
     let mut builds = Builds::default();
     while !job.shared.is_stopping() {
-        builds.look(&mut job, runtime)?;
+        builds.look(&mut job, runtime);
         let open = match reader.as_mut() {
             Some(open) => open,
             None => {
@@ -108,24 +108,25 @@ struct Builds {
 }
 
 impl Builds {
-    fn look(&mut self, job: &mut Job, runtime: &Handle) -> Result<()> {
+    fn look(&mut self, job: &mut Job, runtime: &Handle) {
         let coming = job.folder.fold().compiled().coming.iter().any(|view| !view.live);
         if job.partition.id == PartitionId::Control || !coming && job.folder.builder().is_none() {
-            return Ok(());
+            if self.not_before.take().is_some() {
+                job.partition.set_build(None);
+            }
+            return;
         }
         let wanted = job.folder.fold().building();
-        if let Some(builder) = job.folder.builder().take_if(|builder| builder.has_ended()) {
-            if let Some(error) = builder.why() {
-                tracing::warn!(partition = %job.partition.id, %error, "the history of new versions could not be folded; trying again");
-            }
-            self.not_before = Some(Instant::now() + BUILD_RETRY_AFTER);
+        let ended = job.folder.builder().take_if(|builder| builder.has_ended());
+        if let Some(error) = ended.and_then(Builder::why) {
+            self.failed(job, &error);
         }
         // Another topology gave up what is being built.
         drop(job.folder.builder().take_if(|builder| !builder.is_wanted(&wanted)));
         let rests = self.not_before.is_some_and(|time| Instant::now() < time);
         let active = job.shared.epoch() > 0;
         if wanted.is_empty() || !active || rests || job.folder.builder().is_some() {
-            return Ok(());
+            return;
         }
         let work = builder::Job {
             log: Arc::clone(&job.log),
@@ -136,9 +137,15 @@ impl Builds {
             head: job.folder.fold().head().clone(),
             scratch_dir: job.folder.scratch_dir().to_owned(),
         };
-        let started = Builder::start(work, runtime.clone())?;
-        *job.folder.builder() = Some(started);
-        Ok(())
+        match Builder::start(work, runtime.clone()) {
+            Ok(started) => *job.folder.builder() = Some(started),
+            Err(error) => self.failed(job, &error),
+        }
+    }
+
+    fn failed(&mut self, job: &Job, error: &Error) {
+        tracing::warn!(partition = %job.partition.id, %error, "the history of new versions could not be folded; trying again");
+        self.not_before = Some(Instant::now() + BUILD_RETRY_AFTER);
     }
 }
 

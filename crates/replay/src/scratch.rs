@@ -12,8 +12,11 @@ use headwater_event::PartitionId;
 use headwater_store::{Access, PartitionStore, StoreOptions, StoreSet};
 
 /// Memory of one scratch store. There is one for each core, beside those of a server.
-const OPTIONS: StoreOptions =
-    StoreOptions { block_cache_bytes: 32 << 20, write_buffer_bytes: 64 << 20 };
+const OPTIONS: StoreOptions = StoreOptions {
+    block_cache_bytes: 32 << 20,
+    write_buffer_bytes: 64 << 20,
+    seal_every: headwater_store::SEAL_EVERY,
+};
 /// Folders in folders that a store may have; it has none today.
 const DEPTH_MAX: usize = 4;
 /// RocksDB never changes a file of this kind once it is written: it can be linked instead of copied.

@@ -1,6 +1,6 @@
 //! Every table that a log ever declared, by the prefix of its keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use headwater_engine::{Error, ErrorKind};
 use headwater_event::Schemas;
@@ -56,4 +56,17 @@ impl Tables {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Table> {
         self.0.values()
     }
+}
+
+/// The versions of built-in tables, and of feature views that their names read.
+pub(crate) fn read_by_name(control: &Snapshot) -> Result<BTreeSet<String>, Error> {
+    let mut versions: BTreeSet<String> =
+        built_in_tables().into_iter().map(Table::version_hex).collect();
+    if let Some(stored) = control.get_meta("topology")? {
+        let bug = |what: String| Error::new(ErrorKind::Bug, what);
+        let built_in = Schemas::built_in().map_err(|error| bug(error.to_string()))?;
+        let compiled = Compiled::from_stored(&built_in, &stored)?;
+        versions.extend(compiled.views.iter().map(|view| view.table.version_hex()));
+    }
+    Ok(versions)
 }

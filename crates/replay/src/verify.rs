@@ -11,7 +11,7 @@ use headwater_store::StoreSet;
 use crate::{
     LeftOut, Progress, Report, Stop, ViewReport, Watch, compare,
     partition::{self, Opened, Part, PartView, Shared},
-    tables::Tables,
+    tables::{Tables, read_by_name},
     work::{each, settled_end, threads_default},
 };
 
@@ -64,6 +64,8 @@ pub async fn verify(log: Arc<dyn EventLog>, stores: &StoreSet, verify: Verify) -
     let control = opened
         .get(&PartitionId::Control)
         .ok_or_else(|| Error::new(ErrorKind::Bug, "a log without the control partition"))?;
+    // What is damaged is told by the comparison.
+    let read = read_by_name(&control.store.snapshot()).ok();
     let shared = Shared {
         log,
         from: verify.from.clone(),
@@ -82,6 +84,12 @@ pub async fn verify(log: Arc<dyn EventLog>, stores: &StoreSet, verify: Verify) -
         }
     });
     let mut report = report(&parts.await?, &verify.from);
+    let other = |view: &&mut ViewReport| read.as_ref().is_some_and(|r| !r.contains(&view.version));
+    for view in report.views.iter_mut().filter(other) {
+        // As it is asked for in SQL.
+        let digits: String = view.version.chars().take(8).collect();
+        view.table = format!("{}@{digits}", view.table);
+    }
     report.seconds = started.elapsed().as_secs_f64();
     Ok(report)
 }

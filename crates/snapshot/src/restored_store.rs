@@ -21,7 +21,11 @@ pub(crate) type TopologyFrom = Option<Offset>;
 
 /// Opens each store below `root` and compares position, log, topology and digests.
 pub(crate) fn check(root: &Path, manifest: &Manifest) -> Result<TopologyFrom> {
-    let options = StoreOptions { block_cache_bytes: READ_BYTES, write_buffer_bytes: READ_BYTES };
+    let options = StoreOptions {
+        block_cache_bytes: READ_BYTES,
+        write_buffer_bytes: READ_BYTES,
+        ..StoreOptions::default()
+    };
     let set = StoreSet::open(root, Access::ReadOnly, options)?;
     let mut from = None;
     for partition in &manifest.partitions {

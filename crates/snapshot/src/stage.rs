@@ -62,8 +62,11 @@ impl Staged {
             partition.checkpoint(&store.join(id.to_string()))?;
         }
         let took = began.elapsed();
-        let options =
-            StoreOptions { block_cache_bytes: READ_BYTES, write_buffer_bytes: READ_BYTES };
+        let options = StoreOptions {
+            block_cache_bytes: READ_BYTES,
+            write_buffer_bytes: READ_BYTES,
+            ..StoreOptions::default()
+        };
         let set = StoreSet::open(root, Access::ReadOnly, options)?;
         let mut partitions = Vec::with_capacity(source.partitions.len());
         for (id, _) in &source.partitions {

@@ -5,6 +5,8 @@ use rocksdb::{
     InfoLogger, LogLevel, Options, SliceTransform, WriteBufferManager,
 };
 
+use crate::sealing::SEAL_EVERY;
+
 /// What a process may do with the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -21,11 +23,14 @@ pub struct StoreOptions {
     pub block_cache_bytes: usize,
     /// Bytes for rows that are not yet in files; beyond it they are flushed.
     pub write_buffer_bytes: usize,
+    /// The length in offsets of the stretches in which a new partition's history is sealed; one that is
+    /// there keeps its own. Other than [`SEAL_EVERY`] for tests only.
+    pub seal_every: u64,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { block_cache_bytes: 128 << 20, write_buffer_bytes: 64 << 20 }
+        Self { block_cache_bytes: 128 << 20, write_buffer_bytes: 64 << 20, seal_every: SEAL_EVERY }
     }
 }
 
@@ -88,6 +93,10 @@ impl Shared {
             ),
             options,
         }
+    }
+
+    pub(crate) fn seal_every(&self) -> u64 {
+        self.options.seal_every.max(1)
     }
 
     pub(crate) fn database(&self, access: Access) -> Options {

@@ -9,7 +9,7 @@ use crate::commit::Commit;
 use crate::error::{Error, Result};
 use crate::meta;
 use crate::options::Family;
-use crate::sealing::GENERATION;
+use crate::sealing::{GENERATION, LENGTH, SEAL_EVERY};
 use crate::snapshot::Snapshot;
 use crate::tail;
 use crate::tail_index::TailIndex;
@@ -21,6 +21,7 @@ mod open;
 pub struct PartitionStore {
     db: DB,
     path: PathBuf,
+    seal_every: u64,
     tail_index: Mutex<TailIndex>,
     /// The tail's generation; held while a batch that changes it is written.
     generation: Mutex<u64>,
@@ -55,7 +56,7 @@ impl PartitionStore {
         }
         let metas = self.family(Family::Meta)?;
         for (name, value) in &commit.meta {
-            if [meta::FORMAT_NAME, GENERATION].contains(name) {
+            if [meta::FORMAT_NAME, GENERATION, LENGTH].contains(name) {
                 return Err(Error::bug(format!("meta name {name:?} is the store's own")));
             }
             batch.put_cf(&metas, name, meta::encode(name, value));
@@ -91,7 +92,21 @@ impl PartitionStore {
 
     /// A partition just opened, its format checked.
     fn opened(db: DB, path: PathBuf) -> Self {
-        Self { db, path, tail_index: Mutex::default(), generation: Mutex::default() }
+        let (tail_index, generation) = (Mutex::default(), Mutex::default());
+        Self { db, path, seal_every: SEAL_EVERY, tail_index, generation }
+    }
+
+    /// The length in offsets of the stretches in which history is sealed: no block of history may
+    /// cross a multiple of it.
+    pub fn seal_every(&self) -> u64 {
+        self.seal_every
+    }
+
+    /// Takes up the length of the stretches, which stays what it was when the partition was made.
+    fn take_up_seal_every(&mut self) -> Result<()> {
+        let stored = self.get_meta(LENGTH)?.and_then(|bytes| bytes.try_into().ok());
+        self.seal_every = stored.map_or(SEAL_EVERY, u64::from_le_bytes).max(1);
+        Ok(())
     }
 
     /// Takes up the tail's generation where the last writer left it.

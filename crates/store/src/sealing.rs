@@ -23,6 +23,9 @@ use crate::tail_index::{Entry, read_stream, sort};
 /// sorted in memory. Part of the stored format: replicas and backfills cut at its multiples.
 pub const SEAL_EVERY: u64 = 131_072;
 
+/// The name under which a partition keeps another length of its stretches.
+pub(crate) const LENGTH: &str = "seal_every";
+
 /// The name under which the tail's generation is kept: another after each seal and each backfill.
 pub(crate) const GENERATION: &str = "tail";
 
@@ -72,13 +75,14 @@ impl Snapshot {
     /// The first stretch of the tail that ends at or before `position`, the first offset that is not
     /// folded; `None` if all are sealed.
     pub fn unsealed(&self, position: u64) -> Result<Option<Stretch>> {
-        let end = position - position % SEAL_EVERY;
+        let length = self.store().seal_every();
+        let end = position - position % length;
         for stream in self.tail_streams()? {
             let cursor = self.tail_cursor(&tail::key_at(stream, 0))?;
             let first = cursor.item().and_then(|(key, _)| tail::place_of(key)).map(|(_, at)| at);
             let Some(first) = first.filter(|first| *first < end) else { continue };
-            let from = first - first % SEAL_EVERY;
-            let to = from.saturating_add(SEAL_EVERY);
+            let from = first - first % length;
+            let to = from.saturating_add(length);
             let mut versions = Vec::new();
             read_stream(self, stream, from, to, &mut versions)?;
             sort(&mut versions);

@@ -152,7 +152,7 @@ impl Snapshot {
         self.store().place()
     }
 
-    fn store(&self) -> &PartitionStore {
+    pub(crate) fn store(&self) -> &PartitionStore {
         self.0.borrow_owner()
     }
 }

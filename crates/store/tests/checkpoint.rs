@@ -10,7 +10,11 @@ use std::time::{Duration, Instant};
 use headwater_store::{Access, Commit, ErrorKind, PartitionStore, StoreOptions, StoreSet, Version};
 
 fn open(dir: &Path, access: Access) -> StoreSet {
-    let options = StoreOptions { block_cache_bytes: 8 << 20, write_buffer_bytes: 8 << 20 };
+    let options = StoreOptions {
+        block_cache_bytes: 8 << 20,
+        write_buffer_bytes: 8 << 20,
+        ..StoreOptions::default()
+    };
     StoreSet::open(dir, access, options).unwrap()
 }
 

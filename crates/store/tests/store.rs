@@ -10,7 +10,11 @@ use headwater_store::{
 };
 
 fn open(dir: &Path, access: Access) -> StoreSet {
-    let options = StoreOptions { block_cache_bytes: 8 << 20, write_buffer_bytes: 8 << 20 };
+    let options = StoreOptions {
+        block_cache_bytes: 8 << 20,
+        write_buffer_bytes: 8 << 20,
+        ..StoreOptions::default()
+    };
     StoreSet::open(dir, access, options).unwrap()
 }
 

@@ -48,7 +48,7 @@ pub(crate) struct Build {
     partition: String,
     /// The versions.
     views: Vec<Version>,
-    /// `waiting`, `folding`, `moving` or `handing_over`.
+    /// `waiting`, `folding`, `moving`, `handing_over`, or `failed`: it begins again soon.
     #[schema(value_type = String)]
     step: BuildStep,
     /// Records folded so far.
@@ -57,6 +57,8 @@ pub(crate) struct Build {
     records_of: u64,
     /// Records folded a second.
     records_per_s: u64,
+    /// Why it failed, if it did.
+    error: Option<String>,
 }
 
 /// Which versions of feature views are declared and not read yet, and how far they are built.
@@ -95,5 +97,6 @@ fn build(status: &BuildStatus) -> Build {
         records_folded: status.records_folded,
         records_of: status.records_of,
         records_per_s: status.records_per_s,
+        error: status.error.clone(),
     }
 }

@@ -4,15 +4,15 @@ mod print;
 
 pub(crate) use print::rate;
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use headwater_engine::ErrorKind;
+use headwater_engine::{ErrorKind, open_moment};
+use headwater_query::AsOf;
 use headwater_replay::{From, Report, Stop, Verify, threads_default};
 
 use crate::{
-    as_of::AsOf,
     bars::{Bars, stoppable},
     exit::{Exit, misuse},
     output,
@@ -31,6 +31,7 @@ pub(crate) enum ReplayCommand {
 #[command(after_help = "EXAMPLES:\n  \
     headwater replay verify\n  \
     headwater replay verify --data headwater-data --json\n  \
+    headwater replay verify --as-of 1997-06-30\n  \
     headwater replay verify --as-of 0:123,1:88,control:7\n  \
     headwater replay verify --from restored          only what came after a snapshot is folded again\n\n\
     Compares the digest that the store kept, the digest of the rows on disk and the digest of a\n\
@@ -39,8 +40,9 @@ pub(crate) enum ReplayCommand {
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// Compare the rows as they were once these offsets were folded, as in 0:123,1:88,control:7
-    #[arg(long, value_name = "POSITIONS")]
+    /// Compare the rows as they were at a moment: a time, or the last offset of partitions, as in
+    /// 0:123,1:88,control:7
+    #[arg(long, value_name = "MOMENT")]
     as_of: Option<AsOf>,
     /// Start from the stores in this data folder, such as a restored snapshot, instead of from nothing
     #[arg(long, value_name = "DIR")]
@@ -78,10 +80,18 @@ async fn verify(args: VerifyArgs) -> anyhow::Result<Report> {
         .prefix("headwater-replay-")
         .tempdir_in(&scratch_in)
         .with_context(|| format!("failed to make a folder in {}", scratch_in.display()))?;
+    let as_of = match &args.as_of {
+        None => BTreeMap::new(),
+        Some(as_of) => {
+            let now = open_moment(Arc::clone(&reader.log), &reader.stores).await;
+            let now = now.context("failed to read the data folder")?;
+            now.at(as_of).await.map_err(|error| misuse(error.to_string()))?.positions()
+        }
+    };
     let (bars, stop) = (Bars::new()?, Stop::new());
     let verify = Verify {
         from: args.from.map_or(From::Start, From::Store),
-        as_of: args.as_of.map(|as_of| as_of.0).unwrap_or_default(),
+        as_of,
         scratch: scratch.path().to_owned(),
         threads: args.threads.unwrap_or_else(threads_default),
         watch: bars.watch(),

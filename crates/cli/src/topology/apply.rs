@@ -159,7 +159,11 @@ impl Bar {
         views.sort_unstable_by(|a, b| (&a.view, &a.version).cmp(&(&b.view, &b.version)));
         views.dedup();
         let views: Vec<_> = views.iter().map(|view| named(&view.view, &view.version)).collect();
-        self.0.set_message(format!("building {}", views.join(", ")));
+        let failed = builds.iter().find_map(|build| build.error.as_deref());
+        self.0.set_message(match failed {
+            Some(why) => format!("failed, trying again: {why}"),
+            None => format!("building {}", views.join(", ")),
+        });
     }
 }
 

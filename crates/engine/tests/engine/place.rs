@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use headwater_engine::{Ack, Engine, EngineConfig, Submitted, open_moment};
 use headwater_event::{Event, payload::ClockMode};
 use headwater_fold::Outcome;
-use headwater_log::{EventLog, MemoryLog};
+use headwater_log::{EventLog, MemoryLog, ReadLimits};
 use headwater_log_embedded::{EmbeddedLog, Options};
 use headwater_log_kafka::{KafkaConfig, KafkaLog, testing::TestBroker};
 use headwater_query::{Limits, Moment, QueryOptions, Sql};
@@ -36,11 +36,17 @@ impl Kind {
 pub(crate) struct Place {
     pub(crate) dir: TempDir,
     kind: Kind,
+    options: StoreOptions,
 }
 
 impl Place {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), kind }
+        Self { dir: tempfile::tempdir().unwrap(), kind, options: StoreOptions::default() }
+    }
+
+    /// A folder whose history is sealed after so many offsets.
+    pub(crate) fn sealing(kind: Kind, seal_every: u64) -> Self {
+        Self { options: StoreOptions { seal_every, ..StoreOptions::default() }, ..Self::new(kind) }
     }
 
     pub(crate) async fn log(&self, read_only: bool) -> Arc<dyn EventLog> {
@@ -57,7 +63,7 @@ impl Place {
     }
 
     pub(crate) fn stores(&self, access: Access) -> StoreSet {
-        StoreSet::open(self.dir.path(), access, StoreOptions::default()).unwrap()
+        StoreSet::open(self.dir.path(), access, self.options).unwrap()
     }
 
     pub(crate) async fn open(&self) -> Engine {
@@ -73,21 +79,30 @@ impl Place {
         &self,
         log: Arc<dyn EventLog>,
     ) -> headwater_engine::Result<Engine> {
-        self.try_open_with(log, 2).await
+        self.try_open_with(log, 2, ReadLimits::default()).await
     }
 
     /// An engine that lets so many builders work at once.
     pub(crate) async fn open_with(&self, builders: usize) -> Engine {
-        self.try_open_with(self.log(false).await, builders).await.unwrap()
+        let limits = ReadLimits::default();
+        self.try_open_with(self.log(false).await, builders, limits).await.unwrap()
+    }
+
+    /// An engine that folds so many records at once.
+    pub(crate) async fn open_in_batches(&self, records_max: usize) -> Engine {
+        let limits = ReadLimits { records_max, ..ReadLimits::default() };
+        self.try_open_with(self.log(false).await, 2, limits).await.unwrap()
     }
 
     async fn try_open_with(
         &self,
         log: Arc<dyn EventLog>,
         builders: usize,
+        fold_limits: ReadLimits,
     ) -> headwater_engine::Result<Engine> {
         let config = EngineConfig {
             builders,
+            fold_limits,
             clock: ClockMode::Given,
             opened_at: Some("1997-01-01T00:00:00Z".parse().unwrap()),
             ..EngineConfig::new(self.dir.path())

@@ -3,9 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use headwater_engine::{Ack, Engine};
-use headwater_event::PartitionId;
+use headwater_event::{Event, PartitionId, Signer};
 use headwater_fold::Digest;
+use headwater_log::AppendAck;
 use headwater_topology::Topology;
+use serde_json::json;
 
 use crate::place::{Kind, Place, click, digests, query, refused, submit, topology, topology_with};
 
@@ -211,4 +213,71 @@ async fn events_come_while_it_is_built_on_embedded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_come_while_it_is_built_on_kafka() {
     events_come_while_it_is_built(Kind::kafka(1)).await;
+}
+
+/// The handover is on the log, and the process that built has gone: the history is folded there and
+/// then. A second handover of the same version, and one of a version that nobody wants, change nothing.
+async fn a_handover_without_a_builder(kind: Kind) {
+    let (old, new) = (topology(false), topology_with(false, "max"));
+    let place = Place::new(kind);
+    let engine = place.open_with(0).await;
+    engine.apply_topology(&old).await.unwrap();
+    clicks(&engine, 0..500).await;
+    engine.request_topology(&new).await.unwrap();
+    let control = engine.status().into_iter().find(|p| p.id == PartitionId::Control).unwrap();
+    let (log_id, epoch) = (control.head.log.clone().unwrap().log_id, control.head.epoch);
+    let data: Vec<PartitionId> = engine
+        .status()
+        .into_iter()
+        .map(|p| p.id)
+        .filter(|id| *id != PartitionId::Control)
+        .collect();
+    engine.shutdown().await;
+
+    let secret = std::fs::read(place.dir.path().join("keys/control.ed25519")).unwrap();
+    let signer = Signer::new(&secret.try_into().unwrap(), log_id);
+    let log = place.log(false).await;
+    for version in [version(&new), version(&new), "00".repeat(16)] {
+        for id in &data {
+            let built = json!({"built": [{"view": "visitor_clicks", "version": version}]});
+            let event = Event::new("h", "headwater", "headwater.view.built", "views", built);
+            let record = signer.sign(*id, epoch, event.to_record());
+            log.append(*id, vec![record], AppendAck::Durable).await.unwrap();
+        }
+    }
+    drop(log);
+    let engine = place.open_with(0).await;
+    engine.wait_activated(&new).await.unwrap();
+    clicks(&engine, 500..520).await;
+    assert_eq!(digest(&engine, &new).await, from_the_start(&new, 520).await);
+    let letters = "select count(*) from dead_letters";
+    assert_eq!(ask(&engine, letters).await, ["0"]);
+    engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handover_without_a_builder_on_embedded() {
+    a_handover_without_a_builder(Kind::Embedded(2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handover_without_a_builder_on_kafka() {
+    a_handover_without_a_builder(Kind::kafka(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_of_any_size_give_the_same_on_memory() {
+    let (old, new) = (topology(false), topology_with(true, "max"));
+    for (batch, partitions) in [(1, 1), (7, 4), (10_000, 2)] {
+        let place = Place::new(Kind::memory(partitions));
+        let engine = place.open_in_batches(batch).await;
+        engine.apply_topology(&old).await.unwrap();
+        clicks(&engine, 0..900).await;
+        engine.request_topology(&new).await.unwrap();
+        clicks(&engine, 900..1_200).await;
+        engine.wait_activated(&new).await.unwrap();
+        let found = digest(&engine, &new).await;
+        assert_eq!(found, from_the_start(&new, 1_200).await, "batches of {batch}");
+        engine.shutdown().await;
+    }
 }

@@ -138,7 +138,8 @@ pub struct ViewPartitionBuilt {
     pub declared_at: u64,
 }
 
-/// `headwater.view.activated`: from here on, reads of the view read this version.
+/// `headwater.view.activated`: reads of the view read this version. A data partition folds the version
+/// before no further from here on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ViewActivated {

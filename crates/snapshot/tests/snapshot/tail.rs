@@ -59,8 +59,12 @@ mod tests {
         let stores =
             StoreSet::open(copy.dir.path(), Access::ReadOnly, StoreOptions::default()).unwrap();
         let log = copy.log().await;
-        let report =
-            headwater_replay::verify(Arc::clone(&log), &stores, scratch.path(), &|_| {}).await;
+        let report = headwater_replay::verify(
+            Arc::clone(&log),
+            &stores,
+            headwater_replay::Verify::new(scratch.path()),
+        )
+        .await;
         let report = report.unwrap();
         assert!(report.is_equal(), "{report:?}");
         let clicks = report.views.iter().find(|view| view.table.ends_with("visitor_clicks"));

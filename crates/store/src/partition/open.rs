@@ -10,6 +10,7 @@ use super::PartitionStore;
 use crate::error::{Error, ErrorKind, Result};
 use crate::meta;
 use crate::options::{Access, Family, Shared};
+use crate::sealing::{LENGTH, SEAL_EVERY};
 
 /// A reader that meets a flush tries again; flushes are seconds apart, so a second is ample.
 const READER_TRIES_MAX: u32 = 20;
@@ -20,7 +21,7 @@ impl PartitionStore {
         let options = shared.database(Access::ReadWrite);
         let db = DB::open_cf_descriptors(&options, &path, shared.families())
             .map_err(|e| Error::rocks("cannot open the store", &path, e))?;
-        let store = Self::opened(db, path);
+        let mut store = Self::opened(db, path);
         match store.get_meta(meta::FORMAT_NAME)? {
             Some(format) => meta::check_format(&store.place(), &format)?,
             None if store.is_empty()? => {
@@ -29,12 +30,20 @@ impl PartitionStore {
                     .db
                     .put_cf(&store.family(Family::Meta)?, meta::FORMAT_NAME, value)
                     .map_err(|e| store.error("cannot write the format", e))?;
+                if shared.seal_every() != SEAL_EVERY {
+                    let value = meta::encode(LENGTH, &shared.seal_every().to_le_bytes());
+                    store
+                        .db
+                        .put_cf(&store.family(Family::Meta)?, LENGTH, value)
+                        .map_err(|e| store.error("cannot write the length of stretches", e))?;
+                }
             }
             None => {
                 return Err(Error::corrupt(format!("{} does not say its format", store.place())));
             }
         }
         store.take_up_generation()?;
+        store.take_up_seal_every()?;
         Ok(store)
     }
 
@@ -73,7 +82,7 @@ impl PartitionStore {
         let options = shared.database(Access::ReadOnly);
         let db = DB::open_cf_descriptors_read_only(&options, &path, shared.families(), false)
             .map_err(|e| Error::rocks("cannot open the store to read", &path, e))?;
-        let store = Self::opened(db, path);
+        let mut store = Self::opened(db, path);
         match store.get_meta(meta::FORMAT_NAME)? {
             Some(format) => meta::check_format(&store.place(), &format)?,
             None => {
@@ -81,6 +90,7 @@ impl PartitionStore {
                 return Err(Error::new(ErrorKind::NotFound, format!("{place} is not yet made")));
             }
         }
+        store.take_up_seal_every()?;
         Ok(store)
     }
 }
