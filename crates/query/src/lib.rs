@@ -28,6 +28,8 @@ mod sql;
 mod statements;
 mod tables;
 mod versions;
+#[cfg(test)]
+mod versions_tests;
 mod view_versions;
 
 pub use answer::{Answer, Batches};

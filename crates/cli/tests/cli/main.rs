@@ -11,6 +11,7 @@
 )]
 
 mod app;
+mod as_of;
 mod crash;
 mod docs;
 mod general;

@@ -129,8 +129,13 @@ impl World {
     }
 
     pub(crate) fn control(&mut self, event: &Event) {
-        let outcome = self.append(PartitionId::Control, 1, event);
+        let outcome = self.asked(event);
         assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
+    }
+
+    /// Sends a request to control, which may refuse it.
+    pub(crate) fn asked(&mut self, event: &Event) -> Outcome {
+        self.append(PartitionId::Control, 1, event)
     }
 
     /// Moves the log's clock, in all partitions.
@@ -404,13 +409,26 @@ pub(crate) async fn batches(
     moment: &Arc<Moment>,
     query: &str,
 ) -> Result<Vec<RecordBatch>, Error> {
-    let answer = sql.query(Arc::clone(moment), query, &QueryOptions::default()).await?;
-    answer.collect().await
+    batches_with(sql, moment, query, &QueryOptions::default()).await
+}
+
+pub(crate) async fn batches_with(
+    sql: &Sql,
+    moment: &Arc<Moment>,
+    query: &str,
+    options: &QueryOptions,
+) -> Result<Vec<RecordBatch>, Error> {
+    sql.query(Arc::clone(moment), query, options).await?.collect().await
 }
 
 /// The cells of an answer, row by row.
 pub(crate) async fn cells(moment: &Arc<Moment>, query: &str) -> Vec<Vec<String>> {
-    let text = table(moment, query).await;
+    cells_of(&batches(&sql(), moment, query).await.unwrap())
+}
+
+/// The cells of an answer, row by row.
+pub(crate) fn cells_of(batches: &[RecordBatch]) -> Vec<Vec<String>> {
+    let text = pretty_format_batches(batches).unwrap().to_string();
     let lines = text.lines().filter(|line| line.starts_with('|')).skip(1);
     lines
         .map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect())

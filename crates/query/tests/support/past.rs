@@ -80,10 +80,19 @@ impl History {
         Ok(counts)
     }
 
+    /// The log's time at its start and now.
+    pub(crate) fn times(&self) -> (Timestamp, Timestamp) {
+        let records = self.0.parts[&PartitionId::Control].states.len();
+        (self.clock(1), self.clock(records))
+    }
+
+    /// The log's time after so many records of control.
+    pub(crate) fn clock(&self, records: usize) -> Timestamp {
+        self.0.parts[&PartitionId::Control].states[records - 1].head.clock.unwrap().time
+    }
+
     fn check_time(&self, time: Timestamp) -> Result<(), Error> {
-        let states = &self.0.parts[&PartitionId::Control].states;
-        let at = |state: &State| state.head.clock.unwrap().time;
-        let (first, last) = (at(&states[0]), at(states.last().unwrap()));
+        let (first, last) = self.times();
         if (first..=last).contains(&time) {
             return Ok(());
         }
