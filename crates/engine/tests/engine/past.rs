@@ -106,6 +106,7 @@ async fn settle(engine: &Engine) {
 async fn any_moment_is_what_it_was(kind: Kind) {
     let place = Place::new(kind);
     let mut engine = place.open().await;
+    settle(&engine).await;
     let mut seen = vec![(None, see(&engine, false).await)];
     engine.apply_topology(&topology(false)).await.unwrap();
     for round in 0..4_u64 {
