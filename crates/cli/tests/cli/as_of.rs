@@ -46,7 +46,8 @@ impl Seen {
         assert_eq!(digests, self.digests, "{target:?}");
         let events = run(&["events", "--json", "--as-of", as_of]).json_lines();
         assert_eq!(events, self.events, "{target:?}");
-        let query = ORDERS.replace(" order", &format!(" for system_time as of '{as_of}' order"));
+        let query =
+            ORDERS.replace(" order by", &format!(" for system_time as of '{as_of}' order by"));
         assert_eq!(run(&["sql", "--json", &query]).json(), self.orders, "{target:?}");
         let query = format!("set headwater.as_of = '{as_of}'; {ORDERS}");
         assert_eq!(run(&["sql", "--json", &query]).json(), self.orders, "{target:?}");
@@ -55,7 +56,8 @@ impl Seen {
 
 /// `control:7,0:123,1:88`
 fn positions(place: &Place) -> String {
-    let query = "select partition, position from positions order by partition desc";
+    let query =
+        "select partition, position from positions order by partition = 'control' desc, partition";
     let rows = place.run(&["sql", "--json", query, "--data", "data"]).ended(0).json();
     let row =
         |row: &Value| Some(format!("{}:{}", row["partition"].as_str()?, row["position"].as_u64()?));
