@@ -76,10 +76,10 @@ mod tests {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_snapshot_writes_only_what_is_new_on_s3() {
     let place = crate::place::Place::new(crate::place::Kind::Embedded);
-    let engine = place.open_with(0..2_000).await;
+    let engine = place.open_with(0..8_000).await;
     let objects = headwater_objects::testing::TestS3::shared().objects();
     let first = place.create(&engine, &objects).await;
-    crate::place::submit(&engine, 2_000..2_010).await;
+    crate::place::submit(&engine, 8_000..8_010).await;
     let second = place.create(&engine, &objects).await;
     assert!(first.uploaded_bytes * 2 > first.snapshot.bytes, "{first:?}");
     assert!(second.uploaded_bytes * 2 < second.snapshot.bytes, "{second:?}");
