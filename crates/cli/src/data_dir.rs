@@ -139,9 +139,16 @@ impl DataDir {
     pub(crate) async fn open_engine(&self, lock: &Lock) -> anyhow::Result<Engine> {
         let (log, stores) = self.open_to_write(lock, WriterOptions::default()).await?;
         let name = self.0.display();
-        Engine::open(log, stores, EngineConfig::new(&self.0))
-            .await
-            .with_context(|| format!("failed to open the data folder {name}"))
+        let opened = async {
+            let engine = Engine::open(log, stores, EngineConfig::new(&self.0)).await?;
+            // What an earlier process left unfolded is seen by the next command.
+            let ready = engine.wait_ready().await;
+            if ready.is_err() {
+                engine.clone().shutdown().await;
+            }
+            ready.map(|()| engine)
+        };
+        opened.await.with_context(|| format!("failed to open the data folder {name}"))
     }
 
     /// Opens what is there to read it only, whether or not a server runs.

@@ -303,6 +303,14 @@ impl Engine {
         })
     }
 
+    /// Waits until every partition has folded what was on the log at the start.
+    pub async fn wait_ready(&self) -> Result<()> {
+        for id in self.0.at_start.keys() {
+            self.wait_until(*id, self.end_at_start(*id)).await?;
+        }
+        Ok(())
+    }
+
     /// Stops cleanly: what was appended stays, what was not folded is folded next time.
     pub async fn shutdown(self) {
         self.stop().await;

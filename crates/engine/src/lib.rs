@@ -35,6 +35,7 @@ mod plan;
 mod scratch;
 mod sealer;
 mod shared;
+mod storage;
 mod submit;
 mod topologies;
 

@@ -4,17 +4,19 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt as _};
-use headwater_event::{Offset, PartitionId, Record, payload::ClockMode};
+use headwater_event::{Offset, PartitionId, Record, Timestamp, payload::ClockMode};
 use headwater_fold::{Head, LogIdentity, PartitionFold, Position, Stored};
 use headwater_history::{History, PastRows};
 use headwater_log::{EventLog, ReadLimits};
-use headwater_query::{EventSource, Moment, PartitionRows, PartitionState, ReadError};
+use headwater_query::{EventSource, Moment, PartitionRows, PartitionState, ReadError, StorageItem};
 use headwater_store::{PartitionStore, Snapshot, StoreSet};
 
 use crate::{
     Error, ErrorKind, Result,
     clock::wall,
+    marks,
     past::{Base, LogPast},
+    storage,
 };
 
 /// How long a scan of the log waits for records that must be there.
@@ -48,7 +50,8 @@ pub(crate) fn moment_of(
     let mut control = None;
     let mut bases = Vec::with_capacity(stores.len());
     for (id, store, history) in stores {
-        let (rows, fold) = SnapshotRows::new(id, &store)?;
+        let (mut rows, fold) = SnapshotRows::new(id, &store)?;
+        rows.history = Some(Arc::clone(&history));
         bases.push(rows.base(history)?);
         partitions.push(Arc::new(rows));
         if id == PartitionId::Control {
@@ -87,6 +90,8 @@ struct SnapshotRows {
     snapshot: Snapshot,
     head: Head,
     position: Option<Position>,
+    /// Where what is sealed lies; those who read without SQL need not tell.
+    history: Option<Arc<History>>,
 }
 
 impl SnapshotRows {
@@ -103,7 +108,7 @@ impl SnapshotRows {
         };
         let fold = PartitionFold::restore(id, &stored)?;
         let (head, position) = (fold.head().clone(), fold.position().copied());
-        Ok((Self { id, snapshot, head, position }, fold))
+        Ok((Self { id, snapshot, head, position, history: None }, fold))
     }
 
     /// What moments of the past are read from.
@@ -140,6 +145,20 @@ impl PartitionRows for SnapshotRows {
 
     async fn state(&self) -> Result<PartitionState, ReadError> {
         Ok(PartitionState { head: self.head.clone(), position: self.position })
+    }
+
+    fn opened_at(&self) -> Option<Timestamp> {
+        let first = marks::first_tick(&self.snapshot).ok().flatten();
+        first.map(|(_, clock)| clock.time)
+    }
+
+    async fn storage(&self) -> Result<Option<Vec<StorageItem>>, ReadError> {
+        let Some(history) = self.history.clone() else { return Ok(Some(Vec::new())) };
+        let (id, snapshot) = (self.id, self.snapshot.clone());
+        let measured =
+            tokio::task::spawn_blocking(move || storage::measure(id, &snapshot, &history)).await;
+        let measured = measured.map_err(|error| ReadError(error.to_string()))?;
+        measured.map(Some).map_err(|error| ReadError(error.to_string()))
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {

@@ -10,13 +10,15 @@ use std::{
     time::Duration,
 };
 
-use headwater_event::Schemas;
+use headwater_event::{Offset, Schemas, Timestamp};
 use headwater_fold::{Compiled, Table, family::built_in_tables};
 use headwater_history::{Piece, SealReport};
-use headwater_store::Snapshot;
+use headwater_store::{Commit, Snapshot};
+use headwater_topology::Retention;
 
 use crate::{
     Error, ErrorKind, Result, marks,
+    moment::KEPT_FROM,
     shared::{PartitionShared, Shared},
 };
 
@@ -37,7 +39,8 @@ fn run(shared: &Shared) {
     while !shared.is_stopping() {
         let mut rest = LOOK_EVERY;
         for (id, partition) in &shared.partitions {
-            if let Err(error) = seal_all(shared, partition) {
+            let done = seal_all(shared, partition).and_then(|()| retain(partition));
+            if let Err(error) = done {
                 tracing::error!(partition = %id, %error, "history was not sealed; trying again");
                 rest = RETRY_AFTER;
             }
@@ -77,10 +80,50 @@ fn seal_all(shared: &Shared, partition: &PartitionShared) -> Result<()> {
     Ok(())
 }
 
+/// Takes away the versions that the topology in force keeps no longer.
+///
+/// What can't be read any more is told to readers before it is taken: a crash in between takes it the
+/// next time.
+fn retain(partition: &PartitionShared) -> Result<()> {
+    let progress = partition.progress.borrow().clone();
+    let (Some(clock), Some(last)) = (progress.head.clock, progress.next.0.checked_sub(1)) else {
+        return Ok(());
+    };
+    let snapshot = partition.store.snapshot();
+    let Some(span_ms) = retention(&snapshot)?.versions_ms else { return Ok(()) };
+    let span_micros = span_ms.saturating_mul(1_000);
+    let since = Timestamp::from_micros(clock.time.micros().saturating_sub(span_micros));
+    let Some(at) = marks::last_offset_at(&snapshot, since, Offset(last))? else { return Ok(()) };
+    let horizon = at.next().0 - at.next().0 % partition.store.seal_every();
+    let kept_from = snapshot.get_meta(KEPT_FROM)?.and_then(|bytes| bytes.try_into().ok());
+    let kept_from = kept_from.map_or(0, u64::from_le_bytes);
+    if horizon <= kept_from.saturating_add(1) {
+        return Ok(());
+    }
+    let told = vec![(KEPT_FROM, (horizon - 1).to_le_bytes().to_vec())];
+    partition.store.commit(&Commit { meta: told, ..Commit::default() })?;
+    let tables = tables(&snapshot)?;
+    let table = |view: [u8; 8]| tables.get(&view).cloned();
+    let (store, history) = (&partition.store, &partition.history);
+    let dropped = headwater_history::rewrite(store, &store.snapshot(), history, horizon, &table)?;
+    let versions = dropped.versions;
+    tracing::info!(partition = %partition.id, horizon, versions, "dropped history past retention");
+    Ok(())
+}
+
+/// What the topology that holds says of the past.
+fn retention(snapshot: &Snapshot) -> Result<Retention> {
+    let Some(stored) = snapshot.get_meta("topology")? else { return Ok(Retention::default()) };
+    Ok(Compiled::from_stored(&built_in()?, &stored)?.topology.retention)
+}
+
+fn built_in() -> Result<Schemas> {
+    Schemas::built_in().map_err(|error| Error::new(ErrorKind::Bug, error.to_string()))
+}
+
 /// The tables of all views that ever stood in a partition, as far as this program knows them.
 pub(crate) fn tables(snapshot: &Snapshot) -> Result<BTreeMap<[u8; 8], Arc<Table>>> {
-    let built_in =
-        Schemas::built_in().map_err(|error| Error::new(ErrorKind::Bug, error.to_string()))?;
+    let built_in = built_in()?;
     let mut tables: BTreeMap<[u8; 8], Arc<Table>> = BTreeMap::new();
     for table in built_in_tables() {
         tables.insert(table.prefix(), Arc::new(table.clone()));

@@ -129,10 +129,9 @@ impl History {
         Ok(swept)
     }
 
-    /// How many bytes the files take, those to be swept included.
-    pub fn bytes(&self) -> u64 {
-        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
-        entries.filter_map(|entry| entry.metadata().ok()).map(|of| of.len()).sum()
+    /// The data folder that it is in.
+    pub fn data_dir(&self) -> &Path {
+        self.dir.ancestors().nth(2).unwrap_or(&self.dir)
     }
 }
 

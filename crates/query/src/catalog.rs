@@ -20,6 +20,7 @@ use crate::{
     AsOf, Error, Limits, Moment,
     tables::{
         derived::with_derived, digests, events, positions, rows::RowsTable, states::StatesTable,
+        storage,
     },
     view_versions,
 };
@@ -46,6 +47,7 @@ enum Kind {
     Events,
     Positions,
     Digests,
+    Storage,
 }
 
 /// All tables at one moment.
@@ -82,6 +84,7 @@ impl Catalog {
             of_log("events", events::DESCRIPTION, Kind::Events),
             of_log("positions", positions::DESCRIPTION, Kind::Positions),
             of_log("digests", digests::DESCRIPTION, Kind::Digests),
+            of_log("storage", storage::DESCRIPTION, Kind::Storage),
         ]
         .into_iter()
         .chain(built_in.iter().cloned().map(of_table))
@@ -217,6 +220,7 @@ impl Catalog {
                 let shown = self.told("log.events");
                 Ok(Arc::new(events::EventsTable::new(moment(), shown)))
             }
+            Kind::Storage => Ok(Arc::new(storage::StorageTable::new(moment())?)),
             Kind::Positions => Ok(Arc::new(StatesTable::new(moment(), positions::batch)?)),
             Kind::Digests => {
                 let tables = self.tables();

@@ -38,7 +38,7 @@ pub use error::{Error, ErrorKind, ReadError};
 pub use functions::{FunctionDoc, function_docs};
 pub use limits::Limits;
 pub use moment::{
-    EventSource, KeyAndRow, KeysAndRows, Moment, PartitionRows, PartitionState, Past,
+    EventSource, KeyAndRow, KeysAndRows, Moment, PartitionRows, PartitionState, Past, StorageItem,
 };
 pub use options::QueryOptions;
 pub use sql::Sql;

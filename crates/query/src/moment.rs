@@ -31,10 +31,31 @@ pub trait PartitionRows: fmt::Debug + Send + Sync + 'static {
     /// What the partition knows besides rows. At hand for the present; for the past, some records are
     /// folded again.
     async fn state(&self) -> Result<PartitionState, ReadError>;
+    /// When the log was opened, by its clock; `None` if it is not known.
+    fn opened_at(&self) -> Option<Timestamp> {
+        None
+    }
+    /// What the partition keeps on the disk. Measured, so of now only: `None` for the past.
+    async fn storage(&self) -> Result<Option<Vec<StorageItem>>, ReadError> {
+        Ok(None)
+    }
     /// The row under a key.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError>;
     /// The rows from `start` to before `end`, in the order of their keys.
     fn scan(&self, start: Vec<u8>, end: Vec<u8>) -> KeysAndRows;
+}
+
+/// Something that a partition keeps on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageItem {
+    /// What kind of thing.
+    pub kind: &'static str,
+    /// Of which table, where that is told apart.
+    pub name: Option<String>,
+    /// Its bytes; `None` if they can't be told.
+    pub bytes: Option<u64>,
+    /// How many things there are in it, if that is known.
+    pub items: Option<u64>,
 }
 
 /// What a partition knows besides its rows.

@@ -65,16 +65,21 @@ pub(crate) fn check_format(place: &str, bytes: &[u8]) -> Result<()> {
     };
     match number.cmp(&FORMAT) {
         Ordering::Equal => Ok(()),
-        Ordering::Less => Err(Error::new(
-            ErrorKind::Outdated,
-            format!(
-                "{place} has store format {number}, this build writes format {FORMAT}: the next \
-                 process that writes the data folder folds it anew from the log"
-            ),
-        )),
+        Ordering::Less => Err(outdated(place, &number.to_string())),
         Ordering::Greater => Err(Error::corrupt(format!(
-            "{place} has store format {number}, this build knows formats up to {FORMAT}: it was \
-             written by a newer headwater, use that one"
+            "{place} has store format {number}, this build knows formats up to {FORMAT}: use the \
+             build that wrote it, or fold it anew from the log"
         ))),
     }
+}
+
+/// The error of a store of an older format.
+pub(crate) fn outdated(place: &str, number: &str) -> Error {
+    Error::new(
+        ErrorKind::Outdated,
+        format!(
+            "{place} has store format {number}, this build writes format {FORMAT}: the next process \
+             that writes the data folder folds it anew from the log"
+        ),
+    )
 }

@@ -196,6 +196,13 @@ impl PartitionStore {
         Ok(out)
     }
 
+    /// About how many bytes the latest rows from `start` to before `end` take in files.
+    pub(crate) fn latest_bytes(&self, start: &[u8], end: &[u8]) -> Result<u64> {
+        let range = rocksdb::Range::new(start, end);
+        let sizes = self.db.get_approximate_sizes_cf(&self.family(Family::Latest)?, &[range]);
+        Ok(sizes.map_err(|e| self.error("cannot measure", e))?.first().copied().unwrap_or(0))
+    }
+
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>> {
         self.db
             .get_cf(&self.family(family)?, key)

@@ -148,6 +148,16 @@ impl Snapshot {
         Ok(cursor)
     }
 
+    /// Bytes of each family, as they are now.
+    pub fn sizes(&self) -> Result<Vec<(&'static str, u64)>> {
+        self.store().sizes()
+    }
+
+    /// About how many bytes the latest rows of a view take in files.
+    pub fn latest_bytes(&self, start: &[u8], end: &[u8]) -> Result<u64> {
+        self.store().latest_bytes(start, end)
+    }
+
     pub(crate) fn place(&self) -> String {
         self.store().place()
     }

@@ -56,21 +56,29 @@ fn a_damaged_meta_value_is_named() {
 }
 
 #[test]
-fn another_format_is_refused() {
+fn a_newer_format_is_refused_and_an_older_one_is_set_aside() {
     let dir = store();
-    for (format, kind) in [(3_u32, ErrorKind::Corrupt), (1, ErrorKind::Outdated)] {
-        let mut value = format.to_le_bytes().to_vec();
-        let sum = blake3::hash(&[b"format\0", value.as_slice()].concat());
-        value.extend_from_slice(&sum.as_bytes()[..8]);
-        faults::overwrite(dir.path(), "0", "meta", b"format", &value).unwrap();
-        for access in [Access::ReadWrite, Access::ReadOnly] {
-            let error = open(dir.path(), access).partition("0").err().unwrap();
-            assert_eq!(error.kind(), kind);
-            let text = error.to_string();
-            assert!(text.contains(&format!("store format {format}")), "{text}");
-            assert!(text.contains("store/0"), "{text}");
-        }
+    write_format(&dir, 3);
+    for access in [Access::ReadWrite, Access::ReadOnly] {
+        let error = open(dir.path(), access).partition("0").err().unwrap();
+        told(&error, &["store format 3", "up to 2", "store/0"]);
     }
+    write_format(&dir, 1);
+    let error = open(dir.path(), Access::ReadOnly).partition("0").err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Outdated);
+    let text = error.to_string();
+    assert!(text.contains("store format 1") && text.contains("from the log"), "{text}");
+    // A writer begins a new one, and what was there is kept.
+    let fresh = open(dir.path(), Access::ReadWrite).partition("0").unwrap();
+    assert_eq!(fresh.get_meta("position").unwrap(), None);
+    assert!(dir.path().join("store.outdated/0/CURRENT").exists());
+}
+
+fn write_format(dir: &tempfile::TempDir, format: u32) {
+    let mut value = format.to_le_bytes().to_vec();
+    let sum = blake3::hash(&[b"format\0", value.as_slice()].concat());
+    value.extend_from_slice(&sum.as_bytes()[..8]);
+    faults::overwrite(dir.path(), "0", "meta", b"format", &value).unwrap();
 }
 
 #[test]

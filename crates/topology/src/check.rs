@@ -10,15 +10,16 @@ use crate::{
     fields::{Fields, Given},
     limits::{ENTITIES_MAX, EVENT_TYPES_MAX, FEATURE_VIEWS_MAX, TOPOLOGY_BYTES_MAX},
     link::{Known, link_view},
-    model::{EventType, FeatureView, Topology},
+    model::{EventType, FeatureView, Retention, Topology},
     paths::{default_schema_folder, schema_folder},
     problem::{Problem, Problems},
+    retention::read_retention,
     schemas::{place_in, read_schemas},
     source::{At, SourceFile},
     yaml,
 };
 
-const SECTIONS: [&str; 3] = ["event_types", "entities", "feature_views"];
+const SECTIONS: [&str; 4] = ["event_types", "entities", "feature_views", "retention"];
 
 /// Reads all YAML files among `files`, and the schemas that they ask for.
 ///
@@ -54,6 +55,7 @@ pub fn check(
         event_types: whole(known.event_types),
         entities: whole(known.entities),
         feature_views: whole(views),
+        retention: declared.retention.map(|(retention, _)| retention).unwrap_or_default(),
     };
     check_size(&topology, &sorted, &mut problems);
     if problems.is_empty() { Ok(topology) } else { Err(problems.into_sorted()) }
@@ -64,6 +66,7 @@ struct Declared<'a> {
     event_types: Vec<EventTypeDeclared<'a>>,
     entities: Vec<EntityDeclared<'a>>,
     views: Vec<ViewDeclared<'a>>,
+    retention: Option<(Retention, At<'a>)>,
     complete: bool,
 }
 
@@ -73,6 +76,7 @@ impl<'a> Declared<'a> {
             event_types: Vec::new(),
             entities: Vec::new(),
             views: Vec::new(),
+            retention: None,
             complete: true,
         };
         for file in files.iter().filter(|file| file.is_yaml()) {
@@ -105,6 +109,20 @@ impl<'a> Declared<'a> {
         for entry in fields.entries("feature_views", problems) {
             self.views.push(read_view(entry, problems));
         }
+        if let Some(entry) = fields.entry("retention") {
+            self.read_retention(entry, problems);
+        }
+    }
+
+    /// There is one for the whole topology.
+    fn read_retention(&mut self, entry: &yaml::Entry<'a>, problems: &mut Problems) {
+        if let Some((_, first)) = &self.retention {
+            let message =
+                format!("`retention` is declared twice, first at {}:{}", first.file, first.line);
+            problems.add(entry.at, message, "keep one of them");
+            return;
+        }
+        self.retention = read_retention(entry, problems).map(|retention| (retention, entry.at));
     }
 
     /// Within one file the reader of YAML sees it; this is for two files.

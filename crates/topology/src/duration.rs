@@ -18,7 +18,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<i64, Complaint> {
     });
     match read {
         None => Err(Complaint::new(format!("`{text}` is not a duration"), help)),
-        Some(Some(0)) => Err(Complaint::new("a window must be longer than nothing", help)),
+        Some(Some(0)) => Err(Complaint::new("a span must be longer than nothing", help)),
         Some(Some(duration_ms)) if duration_ms <= DURATION_MS_MAX => Ok(duration_ms),
         Some(_) => Err(Complaint::new(format!("`{text}` is longer than a century"), help)),
     }

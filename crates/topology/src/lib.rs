@@ -29,6 +29,7 @@ mod names;
 mod paths;
 mod pointers;
 mod problem;
+mod retention;
 mod schemas;
 mod source;
 mod steps;
@@ -39,8 +40,8 @@ pub use check::{check, check_against, schema_folders};
 pub use difference::{Change, Difference, Differences};
 pub use evolution::{Breaking, compatible, unreadable};
 pub use model::{
-    Aggregate, DerivedFeature, Entity, EventType, Feature, FeatureView, JoinKey, KeyType, Topology,
-    ValueAt, ValueType, ViewSource, Window,
+    Aggregate, DerivedFeature, Entity, EventType, Feature, FeatureView, JoinKey, KeyType,
+    Retention, Topology, ValueAt, ValueType, ViewSource, Window,
 };
 pub use problem::Problem;
 pub use source::SourceFile;

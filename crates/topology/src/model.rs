@@ -17,6 +17,25 @@ pub struct Topology {
     pub entities: BTreeMap<String, Entity>,
     /// Feature views, by name.
     pub feature_views: BTreeMap<String, FeatureView>,
+    /// How long the past is kept.
+    #[serde(default, skip_serializing_if = "Retention::keeps_all")]
+    pub retention: Retention,
+}
+
+/// How long the past is kept. The default keeps all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Retention {
+    /// For how many milliseconds of the log's clock every version of every row is kept; of what is
+    /// older, the newest version of each key. All are kept if it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions_ms: Option<i64>,
+}
+
+impl Retention {
+    /// Whether nothing is ever taken.
+    pub fn keeps_all(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// An app's own event type.

@@ -86,7 +86,7 @@ fn each_problem_is_told_with_its_place() {
             "{HEAD}{}",
             "  v: {description: x, entity: c, from: a.b, features: {n: {count: all}}, window: {tumbling: 0s}}\n"
         ),
-        &["topology/t.yaml:9:93: a window must be longer than nothing"],
+        &["topology/t.yaml:9:93: a span must be longer than nothing"],
     );
     assert_told(
         &format!(

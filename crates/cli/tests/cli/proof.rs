@@ -108,8 +108,8 @@ on_every_log!(a_replay_of_a_moment_and_from_a_snapshot, |place| {
 
     let past = format!("0:{}", offset(1) + 10_000);
     for (args, told) in [
-        (["--as-of", &past], "has folded up to"),
-        (["--as-of", "9:1"], "2 data partitions"),
+        (["--as-of", &past], "is past the end of partition 0"),
+        (["--as-of", "9:1"], "there is no partition 9"),
         (["--from", "app"], "there is no store of partition"),
     ] {
         let refused = place.run(&[&verify[..], &args].concat()).ended(2);

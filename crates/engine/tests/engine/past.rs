@@ -106,6 +106,7 @@ async fn settle(engine: &Engine) {
 async fn any_moment_is_what_it_was(kind: Kind) {
     let place = Place::new(kind);
     let mut engine = place.open().await;
+    settle(&engine).await;
     let mut seen = vec![(None, see(&engine, false).await)];
     engine.apply_topology(&topology(false)).await.unwrap();
     for round in 0..4_u64 {
@@ -214,4 +215,62 @@ async fn sealed_history_reads_as_before_on_embedded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sealed_history_reads_as_before_on_kafka() {
     sealed_history_reads_as_before(Kind::kafka(1)).await;
+}
+
+async fn retention_takes_old_versions_and_tells(kind: Kind) {
+    let place = Place::sealing(kind, STRETCH);
+    let engine = place.open().await;
+    let mut declared = topology(false);
+    engine.apply_topology(&declared).await.unwrap();
+    let mut seen = Vec::new();
+    for day in 1..=6_u64 {
+        let time = format!("1997-03-{day:02}T00:00:00Z").parse().unwrap();
+        engine.tick(time).await.unwrap();
+        for start in (0..STRETCH).step_by(500) {
+            let ids = day * 10_000 + start..day * 10_000 + start + 500;
+            submit(&engine, ids.map(click).collect()).await;
+        }
+        settle(&engine).await;
+        seen.push(see(&engine, true).await);
+    }
+    declared.retention.versions_ms = Some(3 * 86_400_000);
+    engine.apply_topology(&declared).await.unwrap();
+    engine.tick("1997-03-07T00:00:00Z".parse().unwrap()).await.unwrap();
+    let first = AsOf::Positions(seen[0].positions.clone());
+    let mut told = String::new();
+    for _ in 0..300 {
+        match engine.moment().await.unwrap().at(&first).await {
+            Ok(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(error) => {
+                told = error.to_string();
+                break;
+            }
+        }
+    }
+    assert!(told.contains("before what retention kept of partition 0"), "{told}");
+    assert!(told.contains("valid is 1997-03-0"), "{told}");
+    // What is older than the span is gone but for the newest of each key; what is younger is as it was.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let dropped: u64 = sealed_pieces(&place).iter().map(|piece| piece.dropped.versions).sum();
+    assert!(dropped > STRETCH, "{dropped}");
+    for seen in &seen[4..] {
+        check(&engine, seen, &AsOf::Positions(seen.positions.clone())).await;
+    }
+    engine.shutdown().await;
+}
+
+fn sealed_pieces(place: &Place) -> Vec<headwater_history::Piece> {
+    let stores = place.stores(headwater_store::Access::ReadOnly);
+    let sealed = stores.partition("0").unwrap().snapshot().all_sealed().unwrap();
+    sealed.iter().map(|(_, bytes)| headwater_history::Piece::from_bytes(bytes).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retention_takes_old_versions_and_tells_on_embedded() {
+    retention_takes_old_versions_and_tells(Kind::Embedded(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retention_takes_old_versions_and_tells_on_kafka() {
+    retention_takes_old_versions_and_tells(Kind::kafka(1)).await;
 }

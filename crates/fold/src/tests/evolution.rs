@@ -142,10 +142,7 @@ fn narrower() -> Topology {
 #[test]
 fn rules_1_take_what_rules_2_refuse() {
     for (rules, taken) in [(0, true), (1, true), (2, false)] {
-        let mut log = BenchLog::new(1);
-        if rules > 0 {
-            raise(&mut log, rules);
-        }
+        let mut log = BenchLog::with_rules(1, rules);
         let outcome = apply(&mut log, &narrower());
         assert_eq!(outcome.is_accepted(), taken, "rules {rules}: {outcome:?}");
         if !taken {

@@ -244,7 +244,7 @@ fn the_stored_form_tells_what_holds_from_each_offset_on() {
         assert_eq!(versions[versions.len() - 2], old, "{id}: declared, not activated");
         assert!(held.is_sorted_by_key(|(offset, _)| *offset));
         let ticks: Vec<_> = partition.ticks.iter().map(|(_, clock)| clock.n).collect();
-        assert_eq!(ticks, [1, 2], "{id}");
+        assert_eq!(ticks, [0, 1, 2], "{id}: the opening, then the ticks");
     }
 }
 

@@ -10,4 +10,5 @@ pub(crate) mod positions;
 pub(crate) mod rows;
 pub(crate) mod schema;
 pub(crate) mod states;
+pub(crate) mod storage;
 pub(crate) mod writer;

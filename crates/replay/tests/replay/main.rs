@@ -13,5 +13,6 @@ mod forged_log;
 mod from_store;
 mod log;
 mod place;
+mod sealed;
 mod side_by_side;
 mod tamper;

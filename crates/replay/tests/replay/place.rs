@@ -63,11 +63,53 @@ pub(crate) use on_every_log;
 pub(crate) struct Place {
     pub(crate) dir: TempDir,
     kind: Kind,
+    options: StoreOptions,
+    /// For how long versions are kept.
+    pub(crate) keeps_ms: Option<i64>,
 }
 
 impl Place {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), kind }
+        let options = StoreOptions::default();
+        Self { dir: tempfile::tempdir().unwrap(), kind, options, keeps_ms: None }
+    }
+
+    /// One whose history is sealed after so many offsets.
+    pub(crate) fn sealing(kind: Kind, seal_every: u64) -> Self {
+        Self { options: StoreOptions { seal_every, ..StoreOptions::default() }, ..Self::new(kind) }
+    }
+
+    /// Serves until every stretch that is passed is sealed.
+    pub(crate) async fn seal(&self) {
+        let stores = self.stores(Access::ReadWrite);
+        let engine = Engine::open(self.log_to_write().await, stores, self.config()).await.unwrap();
+        let stores = self.stores(Access::ReadOnly);
+        let sealed = || {
+            engine.status().iter().all(|partition| {
+                let snapshot = stores.partition(&partition.id.to_string()).unwrap().snapshot();
+                let next = partition.position.map_or(0, |last| last.0 + 1);
+                snapshot.unsealed(next).unwrap().is_none()
+            })
+        };
+        for _ in 0..300 {
+            if sealed() {
+                // Retention comes after.
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert!(sealed(), "sealing never came to an end");
+        self.rest(&engine).await;
+        engine.shutdown().await;
+    }
+
+    fn config(&self) -> EngineConfig {
+        EngineConfig {
+            clock: ClockMode::Given,
+            opened_at: Some("1997-01-01T00:00:00Z".parse().unwrap()),
+            ..EngineConfig::new(self.path())
+        }
     }
 
     /// One that readings came to.
@@ -102,19 +144,16 @@ impl Place {
     }
 
     pub(crate) fn stores(&self, access: Access) -> StoreSet {
-        StoreSet::open(self.path(), access, StoreOptions::default()).unwrap()
+        StoreSet::open(self.path(), access, self.options).unwrap()
     }
 
     /// Serves for a while: these readings come, the clock ticks, and a request is refused.
     pub(crate) async fn add(&self, readings: std::ops::Range<u32>) {
-        let config = EngineConfig {
-            clock: ClockMode::Given,
-            opened_at: Some("1997-01-01T00:00:00Z".parse().unwrap()),
-            ..EngineConfig::new(self.path())
-        };
         let stores = self.stores(Access::ReadWrite);
-        let engine = Engine::open(self.log_to_write().await, stores, config).await.unwrap();
-        engine.apply_topology(&topology()).await.unwrap();
+        let engine = Engine::open(self.log_to_write().await, stores, self.config()).await.unwrap();
+        let mut declared = topology();
+        declared.retention.versions_ms = self.keeps_ms;
+        engine.apply_topology(&declared).await.unwrap();
         let end = readings.end;
         // Later with each reading, as the log's clock can't go back.
         let (day, hour, minute) = (1 + end / 1_440, end / 60 % 24, end % 60);

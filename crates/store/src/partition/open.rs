@@ -69,7 +69,11 @@ impl PartitionStore {
                     ));
                 }
                 // Damage that no race explains; all else, also a store half made, may pass.
-                Err(error) if last || settled && error.kind() == ErrorKind::Corrupt => {
+                Err(error)
+                    if last
+                        || settled
+                            && matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Outdated) =>
+                {
                     return Err(error);
                 }
                 Ok(_) | Err(_) => {}
@@ -81,7 +85,11 @@ impl PartitionStore {
     fn open_this_moment(path: PathBuf, shared: &Shared) -> Result<Self> {
         let options = shared.database(Access::ReadOnly);
         let db = DB::open_cf_descriptors_read_only(&options, &path, shared.families(), false)
-            .map_err(|e| Error::rocks("cannot open the store to read", &path, e))?;
+            // Format 1 had fewer families, and a reader can't add any.
+            .map_err(|e| match e.as_ref().contains("Column family not found") {
+                true => meta::outdated(&path.display().to_string(), "1"),
+                false => Error::rocks("cannot open the store to read", &path, e),
+            })?;
         let mut store = Self::opened(db, path);
         match store.get_meta(meta::FORMAT_NAME)? {
             Some(format) => meta::check_format(&store.place(), &format)?,
