@@ -152,13 +152,13 @@ impl PartitionRows for SnapshotRows {
         first.map(|(_, clock)| clock.time)
     }
 
-    async fn storage(&self) -> Result<Vec<StorageItem>, ReadError> {
-        let Some(history) = self.history.clone() else { return Ok(Vec::new()) };
+    async fn storage(&self) -> Result<Option<Vec<StorageItem>>, ReadError> {
+        let Some(history) = self.history.clone() else { return Ok(Some(Vec::new())) };
         let (id, snapshot) = (self.id, self.snapshot.clone());
         let measured =
             tokio::task::spawn_blocking(move || storage::measure(id, &snapshot, &history)).await;
         let measured = measured.map_err(|error| ReadError(error.to_string()))?;
-        measured.map_err(|error| ReadError(error.to_string()))
+        measured.map(Some).map_err(|error| ReadError(error.to_string()))
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {

@@ -35,9 +35,9 @@ pub trait PartitionRows: fmt::Debug + Send + Sync + 'static {
     fn opened_at(&self) -> Option<Timestamp> {
         None
     }
-    /// What the partition keeps on the disk. Measured, so of now only.
-    async fn storage(&self) -> Result<Vec<StorageItem>, ReadError> {
-        Err(ReadError("log.storage is measured when it is read: leave AS OF out".to_owned()))
+    /// What the partition keeps on the disk. Measured, so of now only: `None` for the past.
+    async fn storage(&self) -> Result<Option<Vec<StorageItem>>, ReadError> {
+        Ok(None)
     }
     /// The row under a key.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError>;

@@ -61,6 +61,24 @@ async fn each_version_is_read_by_its_first_digits() {
 }
 
 #[tokio::test]
+async fn a_version_has_a_past_of_its_own() {
+    let mut world = changed_world();
+    let (before, _) = world.moment();
+    let at = headwater_query::AsOf::Positions(before.positions());
+    world.purchase("17", 17, "1997-03-05T10:00:00Z", 4, 1.0);
+    let (moment, _) = world.moment();
+    let view = format!("features.\"shopper_totals@{}\"", version(changed()));
+    let query = format!(
+        "select n.mean_spent, w.mean_spent from {view} n \
+         join {view} for system_time as of position('{at}') w using (shopper)"
+    );
+    assert_eq!(cells(&moment, &query).await, [["3.0", "2.0"]]);
+    let none = format!("select 1 from {view} for system_time as of position('control:0')");
+    let told = error(&moment, &none).await.to_string();
+    assert!(told.contains("there is no feature view shopper_totals"), "{told}");
+}
+
+#[tokio::test]
 async fn derived_features_of_a_version_are_computed_too() {
     let mut world = World::new(1);
     world.raise_rules(2);

@@ -56,7 +56,10 @@ impl StorageTable {
                 // Within the first day there is nothing to divide by.
                 Some(micros as f64 / DAY_MICROS).filter(|days| *days >= 1.0)
             });
-            for item in partition.storage().await? {
+            let items = partition.storage().await?.ok_or_else(|| {
+                Error::invalid("log.storage is measured when it is read: leave AS OF out")
+            })?;
+            for item in items {
                 #[expect(clippy::cast_possible_truncation, reason = "bytes a day fit 63 bits")]
                 let per_day = |bytes: u64| days.map(|days| (bytes as f64 / days) as i64);
                 let bytes_per_day = item.bytes.and_then(per_day);

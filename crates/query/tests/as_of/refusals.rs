@@ -125,6 +125,10 @@ async fn what_has_no_versions() {
             "AS OF is for tables that events write, information_schema.tables is not",
         ),
         (
+            "select * from log.storage for system_time as of '1997-01-02'",
+            "log.storage is measured when it is read: leave AS OF out",
+        ),
+        (
             "select * from generate_series for system_time as of '1997-01-02' (1, 2)",
             "generate_series is a function",
         ),

@@ -28,7 +28,7 @@ use headwater_fold::{
 };
 use headwater_query::{
     Error, EventSource, KeysAndRows, Limits, Moment, PartitionRows, PartitionState, QueryOptions,
-    ReadError, Sql,
+    ReadError, Sql, StorageItem,
 };
 use headwater_topology::{
     Aggregate, Entity, Feature, FeatureView, JoinKey, KeyType, SourceFile, Topology, ValueAt,
@@ -287,6 +287,12 @@ impl PartitionRows for Snapshot {
 
     async fn state(&self) -> Result<PartitionState, ReadError> {
         Ok(PartitionState { head: self.head.clone(), position: self.position })
+    }
+
+    async fn storage(&self) -> Result<Option<Vec<StorageItem>>, ReadError> {
+        let bytes = self.rows.iter().map(|(key, row)| key.len() + row.len()).sum::<usize>();
+        let items = u64::try_from(self.rows.len()).ok();
+        Ok(Some(vec![StorageItem { kind: "rows", name: None, bytes: Some(bytes as u64), items }]))
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
