@@ -1,10 +1,12 @@
 //! A topology made ready to fold by: schemas compiled, views with their tables.
 
+use std::sync::Arc;
+
 use headwater_event::{BadSchema, DeclaredType, Schemas, upcast::Chain};
-use headwater_topology::{Entity, FeatureView, JoinKey, Topology, ViewSource};
+use headwater_topology::{Entity, EventType, FeatureView, JoinKey, Topology, ViewSource};
 use serde::{Deserialize, Serialize};
 
-use crate::{FeatureColumns, PartitionError, Table};
+use crate::{Damaged, FeatureColumns, PartitionError, Table};
 
 /// A declared view with its table.
 #[derive(Debug, Clone)]
@@ -18,6 +20,8 @@ pub struct CompiledView {
     /// How events of its source become what the declaration reads: a history that is folded later
     /// is read as today's events are.
     pub(crate) chain: Chain,
+    /// What that chain was declared by, where it has steps: a version that is kept goes on by it.
+    pub(crate) stepped: Option<Arc<EventType>>,
     /// Whether its rows are kept up to date; not so while its history is folded beside.
     pub live: bool,
     pub(crate) entity_description: String,
@@ -55,6 +59,15 @@ struct KeptView {
     name: String,
     view: FeatureView,
     entity: Entity,
+    /// Where its source has steps: the version, which they are part of, and the type as it was declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stepped: Option<Stepped>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Stepped {
+    version: String,
+    event_type: EventType,
 }
 
 impl CompiledView {
@@ -65,6 +78,7 @@ impl CompiledView {
             join_keys: entity.map(|entity| entity.join_keys.clone()).unwrap_or_default(),
             table: Table::of_feature_view(name, view, topology),
             chain: Chain::default(),
+            stepped: None,
             live: true,
             entity_description: entity.map(|e| e.description.clone()).unwrap_or_default(),
             no_columns: FeatureColumns::default(),
@@ -94,13 +108,17 @@ impl Compiled {
         let views = topology
             .feature_views
             .iter()
-            .map(|(name, view)| CompiledView {
-                chain: match &view.source {
-                    ViewSource::Events { event_type, .. } => schemas.chain(event_type).cloned(),
-                    ViewSource::Written => None,
+            .map(|(name, view)| {
+                let compiled = CompiledView::new(name, view, &topology);
+                let ViewSource::Events { event_type, .. } = &view.source else { return compiled };
+                let declared = topology.event_types.get(event_type);
+                CompiledView {
+                    chain: schemas.chain(event_type).cloned().unwrap_or_default(),
+                    stepped: declared
+                        .filter(|declared| !declared.upcasts.is_empty())
+                        .map(|declared| Arc::new(declared.clone())),
+                    ..compiled
                 }
-                .unwrap_or_default(),
-                ..CompiledView::new(name, view, &topology)
             })
             .collect();
         Ok(Self { schemas, views, coming: Vec::new(), topology })
@@ -169,7 +187,9 @@ impl Compiled {
         let (coming, mut views): (Vec<_>, Vec<_>) = compiled.views.into_iter().partition(comes);
         compiled.coming = coming.into_iter().map(|v| CompiledView { live: false, ..v }).collect();
         let kept = stored.kept.into_iter();
-        views.extend(kept.map(|kept| CompiledView::alone(&kept.name, &kept.view, kept.entity)));
+        for kept in kept {
+            views.push(kept.into_view(built_in)?);
+        }
         views.sort_by(|a, b| a.table.name.cmp(&b.table.name));
         compiled.views = views;
         Ok(compiled)
@@ -190,6 +210,32 @@ pub(crate) struct Activated {
 
 impl KeptView {
     fn of(view: &CompiledView) -> Self {
-        Self { name: view.table.name.clone(), view: view.declared.clone(), entity: view.entity() }
+        Self {
+            name: view.table.name.clone(),
+            view: view.declared.clone(),
+            entity: view.entity(),
+            stepped: view
+                .stepped
+                .as_deref()
+                .cloned()
+                .map(|event_type| Stepped { version: view.table.version_hex(), event_type }),
+        }
+    }
+
+    fn into_view(self, built_in: &Schemas) -> Result<CompiledView, PartitionError> {
+        let mut view = CompiledView::alone(&self.name, &self.view, self.entity);
+        let (Some(Stepped { version, event_type }), ViewSource::Events { event_type: name, .. }) =
+            (self.stepped, &self.view.source)
+        else {
+            return Ok(view);
+        };
+        let EventType { schemas, upcasts, .. } = &event_type;
+        let declared = DeclaredType { name, schemas, upcasts };
+        let schemas = built_in.with_declared([declared])?;
+        view.chain = schemas.chain(name).cloned().unwrap_or_default();
+        let version = u128::from_str_radix(&version, 16).map_err(|_| Damaged("kept view"))?;
+        view.table.version = version.to_be_bytes();
+        view.stepped = Some(Arc::new(event_type));
+        Ok(view)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headwater_event::{Reason, Refusal, payload::FeatureWritten};
+use headwater_event::{Event, Reason, Refusal, payload::FeatureWritten};
 use headwater_topology::{KeyType, ValueAt, ValueType, ViewSource};
 
 use super::{
@@ -51,7 +51,16 @@ pub(crate) fn fold_app_event<R: StoredRows>(
         if *event_type != fold.event.event_type {
             continue;
         }
-        match row_of_event(fold, view, keys) {
+        // The version before reads events as was declared with it, not as the next one will.
+        let kept = views.coming(&view.table.name).is_some_and(|next| !std::ptr::eq(next, view));
+        let row = if kept {
+            view.chain.upcast(fold.written).map_err(|refusal| refusal.detail).and_then(|older| {
+                row_of_event(fold, older.as_ref().unwrap_or(fold.written), view, keys)
+            })
+        } else {
+            row_of_event(fold, fold.event, view, keys)
+        };
+        match row {
             Ok((key, row)) => {
                 let put = merged(fold, view, key, row)?;
                 fold.push(put);
@@ -120,7 +129,7 @@ fn row_of_written<R: StoredRows>(
     let mismatch =
         |what: String| Refusal::new(Reason::ViewMismatch, format!("view {name}: {what}"));
     let key = written_key(view, &written.entity).map_err(mismatch)?;
-    let row = state_of_event(fold, view, None).map_err(mismatch)?;
+    let row = state_of_event(fold, fold.event, view, None).map_err(mismatch)?;
     Ok((key, row))
 }
 
@@ -154,6 +163,7 @@ fn key_value_type(column_type: ColumnType) -> ValueType {
 
 fn row_of_event<R: StoredRows>(
     fold: &Fold<'_, R>,
+    event: &Event,
     view: &CompiledView,
     keys: &[ValueAt],
 ) -> Result<(Vec<Value>, Row), String> {
@@ -163,7 +173,7 @@ fn row_of_event<R: StoredRows>(
             KeyType::Int64 => ValueType::Int64,
             KeyType::String => ValueType::String,
         };
-        match value_at(fold.event, fold.event_time, at, value_type)? {
+        match value_at(event, fold.event_time, at, value_type)? {
             Value::Null => return Err(format!("key {} is missing", column.name)),
             value => key.push(value),
         }
@@ -174,18 +184,19 @@ fn row_of_event<R: StoredRows>(
         key.push(Value::Timestamp(start));
         window_end = Some(end);
     }
-    Ok((key, state_of_event(fold, view, window_end)?))
+    Ok((key, state_of_event(fold, event, view, window_end)?))
 }
 
 fn state_of_event<R: StoredRows>(
     fold: &Fold<'_, R>,
+    event: &Event,
     view: &CompiledView,
     window_end: Option<i64>,
 ) -> Result<Row, String> {
     let mut values = vec![Value::Timestamp(fold.event_time.micros())];
     values.extend(window_end.map(Value::Timestamp));
     for slot in &columns(view).slots {
-        let state = slot.of_event(fold.event, fold.event_time);
+        let state = slot.of_event(event, fold.event_time);
         values.extend(state.map_err(|what| format!("feature {}: {what}", slot.name))?);
     }
     Ok(Row { event_source: fold.event.source.clone(), event_id: fold.event.id.clone(), values })

@@ -237,3 +237,33 @@ fn a_newer_head_is_refused_and_an_older_one_read() {
     let rules = restore(json!({"rules": 3})).unwrap_err().to_string();
     assert!(rules.starts_with("the log asks for rules 3, this program knows up to 2;"), "{rules}");
 }
+
+#[test]
+fn a_kept_version_is_the_same_after_a_restart() {
+    let schemas = headwater_event::Schemas::built_in().unwrap();
+    let mut third = second();
+    // The view changes again, while its type has steps.
+    let view = third.feature_views.get_mut("order_totals").unwrap();
+    view.features.pop();
+    let before = crate::Compiled::new(&schemas, second()).unwrap();
+    let held = before.succeeded_by(&schemas, third).unwrap();
+    let again = crate::Compiled::from_stored(&schemas, &held.to_stored().unwrap()).unwrap();
+    let version =
+        |compiled: &crate::Compiled| compiled.view("order_totals").unwrap().table.version_hex();
+    assert_eq!(version(&held), version(&before));
+    assert_eq!(version(&again), version(&held));
+}
+
+#[test]
+fn the_version_before_is_kept_up_to_date_while_the_next_is_built() {
+    let mut log = BenchLog::new(1);
+    raise(&mut log, 2);
+    log.order("1", 1, "1997-01-05T00:00:00Z", json!({"order": {"total": 2.5}}));
+    log.settle();
+    let data = json!({"topology": serde_json::to_value(second()).unwrap()});
+    assert!(log.request(names::TOPOLOGY_APPLY_REQUESTED, "topology", data).is_accepted());
+    log.order("2", 1, "1997-01-06T00:00:00Z", json!({"order": {"total": 1.0}}));
+    log.settle();
+    assert_eq!(log.rows::<DeadLetter>(), []);
+    assert_eq!(log.features("order_totals")[0][2], Value::Decimal(350));
+}
