@@ -1,4 +1,5 @@
 //! What a changed schema breaks: within a version, from version to version, and for the views.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 

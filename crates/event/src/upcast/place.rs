@@ -22,6 +22,9 @@ pub(super) enum Missing {
     Make,
 }
 
+/// What is done with each object that was found.
+pub(super) type Change<'a> = &'a mut dyn FnMut(&mut Map<String, Value>) -> Result<(), String>;
+
 impl Place {
     /// Reads a pointer; the text says what is wrong with it.
     pub(super) fn parse(pointer: &str) -> Result<Self, String> {
@@ -61,7 +64,7 @@ impl Place {
         &self,
         data: &mut Value,
         missing: Missing,
-        change: &mut dyn FnMut(&mut Map<String, Value>) -> Result<(), String>,
+        change: Change<'_>,
     ) -> Result<(), String> {
         walk(data, &self.above, missing, change)
     }
@@ -71,7 +74,7 @@ fn walk(
     node: &mut Value,
     keys: &[String],
     missing: Missing,
-    change: &mut dyn FnMut(&mut Map<String, Value>) -> Result<(), String>,
+    change: Change<'_>,
 ) -> Result<(), String> {
     let Some((key, rest)) = keys.split_first() else {
         return match node {
