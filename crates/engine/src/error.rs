@@ -78,10 +78,11 @@ impl From<PartitionError> for Error {
     fn from(error: PartitionError) -> Self {
         let kind = match error {
             PartitionError::Read(_) => ErrorKind::Retry,
-            PartitionError::Damaged(_) | PartitionError::Json(..) => ErrorKind::Corrupt,
-            PartitionError::NewerHead { .. } | PartitionError::NewerRules { .. } => {
-                ErrorKind::Reject
-            }
+            // What a newer program wrote is as unusable to this one as what is damaged.
+            PartitionError::Damaged(_)
+            | PartitionError::Json(..)
+            | PartitionError::NewerRules { .. }
+            | PartitionError::NewerHead { .. } => ErrorKind::Corrupt,
             PartitionError::Schema(_) => ErrorKind::Bug,
         };
         Self::new(kind, error.to_string())

@@ -50,13 +50,13 @@ fn write() -> impl Strategy<Value = Write> {
 
 fn value_of(column: headwater_fold::ColumnType, n: u8, nullable: bool) -> Value {
     use headwater_fold::ColumnType as T;
-    if nullable && n % 5 == 0 {
+    if nullable && n.is_multiple_of(5) {
         return Value::Null;
     }
     match column {
-        T::Bool => Value::Bool(n % 2 == 0),
+        T::Bool => Value::Bool(n.is_multiple_of(2)),
         T::Int64 => Value::Int64(i64::from(n) - 100),
-        T::Float64 if n % 7 == 0 => Value::Float64(f64::NAN),
+        T::Float64 if n.is_multiple_of(7) => Value::Float64(f64::NAN),
         T::Float64 => Value::Float64(f64::from(n) / 3.0),
         T::Decimal { .. } => Value::Decimal(i128::from(n) << 100),
         T::Text => Value::Text(format!("text \0 {n}")),
@@ -69,12 +69,13 @@ fn value_of(column: headwater_fold::ColumnType, n: u8, nullable: bool) -> Value 
 fn version(table: &Table, offset: u64, write: &Write) -> Version {
     let values: Vec<_> =
         table.key.iter().map(|column| value_of(column.column_type, write.key, false)).collect();
-    let mut key = table.key_of(if write.key % 2 == 0 { "default" } else { "other" }, &values);
+    let mut key =
+        table.key_of(if write.key.is_multiple_of(2) { "default" } else { "other" }, &values);
     if table.key.is_empty() {
         key.extend_from_slice(&offset.to_be_bytes());
         key.extend_from_slice(&0_u32.to_be_bytes());
     }
-    let row = (write.value % 6 != 0 || table.key.is_empty()).then(|| {
+    let row = (!write.value.is_multiple_of(6) || table.key.is_empty()).then(|| {
         let values = table.stored.iter();
         let row = Row {
             event_source: "test".to_owned(),

@@ -20,7 +20,7 @@ pub(crate) struct Request {
 #[derive(Debug)]
 pub(crate) enum Setting {
     /// To a moment.
-    To(SqlExpr),
+    To(Box<SqlExpr>),
     /// To none.
     Default,
 }
@@ -83,7 +83,7 @@ fn setting(statement: &Statement) -> Result<Option<Setting>, Error> {
     match (scope, values.as_slice()) {
         (None | Some(ContextModifier::Session | ContextModifier::Local), [value]) => {
             let default = value.to_string().eq_ignore_ascii_case("default");
-            Ok(Some(if default { Setting::Default } else { Setting::To(value.clone()) }))
+            Ok(Some(if default { Setting::Default } else { Setting::To(Box::new(value.clone())) }))
         }
         _ => Err(Error::invalid(format!(
             "SET {AS_OF} takes one moment, as in SET {AS_OF} = '1997-01-01', or DEFAULT"

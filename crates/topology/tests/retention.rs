@@ -1,5 +1,7 @@
 //! How long the past is kept.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod support;
 
 use headwater_topology::{Retention, check};

@@ -6,6 +6,7 @@
 //! alike, and must give the same answers before a figure is printed.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a benchmark"
