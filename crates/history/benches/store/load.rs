@@ -63,7 +63,7 @@ impl Load {
     pub(crate) fn row(&self, n: usize) -> Vec<u8> {
         let n = n as i64;
         let row = Row {
-            event_source: "https://shop.example.com".to_owned(),
+            event_source: "https://app.example.com".to_owned(),
             event_id: format!("order-{n}"),
             values: vec![
                 Value::Timestamp(1_700_000_000_000_000 + n * 1_013_000),
