@@ -1,6 +1,6 @@
 //! What a partition keeps on the disk, measured.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use headwater_event::PartitionId;
 use headwater_fold::Table;
@@ -62,12 +62,37 @@ fn name_of(table: &Table) -> String {
     format!("{}@{version}", table.full_name())
 }
 
-/// The bytes of all files in a folder; `None` if there is none.
+/// The bytes that a file system counts its blocks in, whatever their size (POSIX `st_blocks`).
+const BLOCK_BYTES: u64 = 512;
+
+/// The bytes that all files in a folder take; `None` if there is none. Their lengths would count the
+/// zeros of preallocated segments, which take no room.
 fn folder_bytes(dir: &Path) -> Option<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(dir).ok()?.flatten() {
         let Ok(of) = entry.metadata() else { continue };
-        bytes += if of.is_dir() { folder_bytes(&entry.path()).unwrap_or(0) } else { of.len() };
+        bytes += if of.is_dir() {
+            folder_bytes(&entry.path()).unwrap_or(0)
+        } else {
+            of.blocks() * BLOCK_BYTES
+        };
     }
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preallocated_zeros_take_no_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let within = dir.path().join("control");
+        fs::create_dir(&within).unwrap();
+        fs::File::create(within.join("segment")).unwrap().set_len(128 << 20).unwrap();
+        assert!(folder_bytes(dir.path()).unwrap() < 1 << 20);
+        fs::write(within.join("data"), vec![1; 100_000]).unwrap();
+        assert!(folder_bytes(dir.path()).unwrap() >= 100_000);
+        assert_eq!(folder_bytes(&dir.path().join("none")), None);
+    }
 }
