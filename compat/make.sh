@@ -74,6 +74,11 @@ stop
 start
 stage 3
 stage 4
+# A snapshot becomes the log's origin; what is declared after begins there.
+"$BINARY" snapshot create origin --data data >&2
+"$BINARY" produce "$HERE/app/5/between.jsonl" --data data >&2
+"$BINARY" log trim origin --data data --yes >&2
+stage 5
 stop
 
 "$BINARY" replay verify --data data >&2

@@ -76,6 +76,7 @@ pub(crate) enum Kind {
     InvalidQuery,
     Resources,
     SnapshotRefused,
+    TrimRefused,
     Unavailable,
     Failed,
 }
@@ -93,6 +94,7 @@ impl Kind {
             Self::InvalidQuery => "invalid_query",
             Self::Resources => "resources",
             Self::SnapshotRefused => "snapshot_refused",
+            Self::TrimRefused => "trim_refused",
             Self::Unavailable => "unavailable",
             Self::Failed => "failed",
         }
@@ -106,7 +108,7 @@ impl Kind {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::BadParameter | Self::BadBody | Self::InvalidQuery => StatusCode::BAD_REQUEST,
             Self::Resources => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::SnapshotRefused => StatusCode::CONFLICT,
+            Self::SnapshotRefused | Self::TrimRefused => StatusCode::CONFLICT,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -123,6 +125,7 @@ impl Kind {
             Self::InvalidQuery => "mend the query",
             Self::Resources => "ask for less, or ask again when other queries are done",
             Self::SnapshotRefused => "mend what is told, or name another place",
+            Self::TrimRefused => "mend what is told; nothing was taken away",
             Self::Unavailable => "try again; events keep their ids, so that none is taken twice",
             Self::Failed => "report this as a bug, with the server's log",
         }

@@ -12,7 +12,8 @@ use headwater_log::EventLog;
 use headwater_store::{Commit, PartitionStore, Snapshot, Version};
 
 use crate::{
-    Result,
+    Error, ErrorKind, Result,
+    beginning::Beginning,
     scratch::{GoOn, Scratch},
 };
 
@@ -47,12 +48,23 @@ impl Beside {
         id: PartitionId,
         views: Vec<CompiledView>,
         head: &Head,
+        beginning: Beginning,
         scratch_dir: &Path,
     ) -> Result<Self> {
         let tables = views.iter().map(|view| Moving::new(&view.table, &main, head));
-        let tables = tables.collect::<Result<_>>()?;
+        let tables: Vec<Moving> = tables.collect::<Result<_>>()?;
+        let cut = head.origin.as_ref().zip(tables.iter().find(|moving| moving.known));
+        if let Some((origin, Moving { table, .. })) = cut {
+            // It was folded up to where it was retired; what came between there and the origin is gone.
+            let what = format!(
+                "feature view {} can't be folded as it was declared once before: the log was trimmed up \
+                 to offset {} since; declare it with a difference, and it begins there",
+                table.name, origin.offset
+            );
+            return Err(Error::new(ErrorKind::Reject, what));
+        }
         let dir = scratch_dir.join(format!("backfill-{id}"));
-        Ok(Self { scratch: Scratch::open(log, id, views, dir)?, main, tables })
+        Ok(Self { scratch: Scratch::open(log, id, views, beginning, dir)?, main, tables })
     }
 
     /// Folds up to `end` (exclusive); `false` if it was told to stop before.

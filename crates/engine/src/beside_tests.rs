@@ -9,7 +9,7 @@ use headwater_store::{Access, PartitionStore, StoreOptions, StoreSet, Version};
 use headwater_topology::{SourceFile, Topology};
 use serde_json::json;
 
-use crate::{Ack, Engine, EngineConfig, beside::Beside};
+use crate::{Ack, Engine, EngineConfig, beginning::Beginning, beside::Beside};
 
 const HERE: PartitionId = PartitionId::Data(0);
 
@@ -103,7 +103,16 @@ async fn parts_and_broken_attempts_give_what_one_run_gives() {
     let open = |store: &Arc<PartitionStore>| {
         let log = Arc::clone(&log) as Arc<dyn EventLog>;
         let scratch = dir.path().join("scratch");
-        Beside::open(log, Arc::clone(store), HERE, views.clone(), &head, &scratch).unwrap()
+        Beside::open(
+            log,
+            Arc::clone(store),
+            HERE,
+            views.clone(),
+            &head,
+            Beginning::default(),
+            &scratch,
+        )
+        .unwrap()
     };
     let whole_set = stores("whole");
     let whole = whole_set.partition("0").unwrap();

@@ -28,6 +28,7 @@ use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
     Error, ErrorKind, Result,
+    beginning::Beginning,
     beside::Beside,
     builds::{BuildStatus, BuildStep, Progress},
     clock,
@@ -160,12 +161,16 @@ impl Work {
             }
         };
         let job = &self.job;
+        let (store, id) = (&job.partition.store, job.partition.id);
+        let beginning = Beginning::of(&*job.log, store, id, &job.head);
+        let beginning = self.runtime.block_on(beginning)?;
         let mut beside = Beside::open(
             Arc::clone(&job.log),
-            Arc::clone(&job.partition.store),
-            job.partition.id,
+            Arc::clone(store),
+            id,
             job.views.clone(),
             &job.head,
+            beginning,
             &job.scratch_dir,
         )?;
         let built = self.build(&mut beside, &progress);

@@ -32,6 +32,7 @@ use crate::{
     Ack, EngineConfig, Error, ErrorKind, Folder, Receipt, Result, Submitted, clock, moment,
     opening, outbox, partition_thread, sealer,
     shared::{PartitionShared, Progress, Shared},
+    trim::finish_trimming,
 };
 
 /// How long a shutdown waits for a partition's thread.
@@ -75,7 +76,7 @@ impl Engine {
         stores: StoreSet,
         config: EngineConfig,
     ) -> Result<Self> {
-        let opened = opening::open(&log, &config).await?;
+        let opened = opening::open(&log, &stores, &config).await?;
         clear_scratch(&config)?;
         let mut partitions = BTreeMap::new();
         let mut at_start = BTreeMap::new();
@@ -144,6 +145,7 @@ impl Engine {
             self.0.at_start.clone(),
         );
         self.spawn(tokio::spawn(outbox));
+        self.spawn(tokio::spawn(finish_trimming(self.clone())));
         if clock == ClockMode::Live {
             self.tick(clock::wall().max(self.log_time().unwrap_or(Timestamp::from_micros(0))))
                 .await?;
@@ -178,7 +180,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn append_system(
+    pub(crate) async fn append_system(
         &self,
         event_type: &str,
         subject: &str,
@@ -374,7 +376,7 @@ impl Engine {
             .ok_or_else(|| Error::new(ErrorKind::Bug, format!("no partition {id}")))
     }
 
-    async fn wait_until(&self, id: PartitionId, next: Offset) -> Result<()> {
+    pub(crate) async fn wait_until(&self, id: PartitionId, next: Offset) -> Result<()> {
         let Some(partition) = self.shared().partition(id) else {
             return Err(Error::new(ErrorKind::Reject, format!("there is no partition {id}")));
         };

@@ -10,11 +10,15 @@ use std::{
 use headwater_event::{Offset, PartitionId, Record, SIGNATURE_HEADER, catalog::names, decode};
 use headwater_fold::{
     Commit, CompiledView, Digest, Outcome, PartitionFold, Position, ReadFailed, Stored, StoredRows,
+    seen_at,
 };
 use headwater_log::{EventLog, ReadLimits};
-use headwater_store::{Mark, PartitionStore};
+use headwater_store::{Mark, PartitionStore, Snapshot};
 
-use crate::{Error, ErrorKind, Result, beside::Beside, builder::Builder, marks, shared::Shared};
+use crate::{
+    Error, ErrorKind, Result, beginning::Beginning, beside::Beside, builder::Builder, marks,
+    opening::begins_late, shared::Shared,
+};
 
 /// How long the check of the last folded record waits for the log to give it.
 const CHECK_WAIT: Duration = Duration::from_secs(10);
@@ -25,6 +29,8 @@ pub struct Folder {
     log: Arc<dyn EventLog>,
     store: Arc<PartitionStore>,
     fold: PartitionFold,
+    /// Where the ids of events before the first that is folded are known from.
+    before: Option<(Snapshot, Offset)>,
     scratch_dir: PathBuf,
     /// The last place that was marked; `None` if no marks are made.
     last_place: Option<Offset>,
@@ -56,6 +62,7 @@ impl Folder {
             log,
             store,
             fold,
+            before: None,
             scratch_dir,
             last_place,
             adopted: false,
@@ -63,7 +70,22 @@ impl Folder {
             shared: None,
         };
         folder.check_position().await?;
+        folder.mark_place()?;
         Ok(folder)
+    }
+
+    /// A store that was restored begins with a place, from which history can be folded once the records
+    /// before are gone.
+    fn mark_place(&self) -> Result<()> {
+        let Some(position) = self.fold.position() else { return Ok(()) };
+        let snapshot = self.store.snapshot();
+        let marked = marks::place_before(&snapshot, position.last)?;
+        if marked.is_some_and(|place| place.position.last == position.last) {
+            return Ok(());
+        }
+        let Some(head) = snapshot.get_meta("head")? else { return Ok(()) };
+        let marks = vec![marks::place(position, &head)];
+        Ok(self.store.commit(&headwater_store::Commit { marks, ..Default::default() })?)
     }
 
     /// A folder for views whose history is folded beside the store.
@@ -71,12 +93,14 @@ impl Folder {
         log: Arc<dyn EventLog>,
         store: Arc<PartitionStore>,
         fold: PartitionFold,
+        before: Option<(Snapshot, Offset)>,
         scratch_dir: PathBuf,
     ) -> Self {
         Self {
             log,
             store,
             fold,
+            before,
             scratch_dir,
             last_place: None,
             adopted: false,
@@ -154,7 +178,8 @@ impl Folder {
         &mut self,
         records: &[Record],
     ) -> Result<(headwater_store::Commit, Vec<(Offset, Outcome)>)> {
-        let commit = self.fold.fold(&Rows(&self.store), records)?;
+        let commit =
+            self.fold.fold(&Rows { store: &self.store, before: self.before.as_ref() }, records)?;
         let marks = self.marks(&commit);
         let (batch, outcomes) = store_commit(commit, marks);
         self.store.commit(&batch)?;
@@ -205,12 +230,15 @@ impl Folder {
         until: Offset,
     ) -> Result<BTreeMap<String, Digest>> {
         tracing::info!(partition = %self.fold.id(), %until, views = views.len(), "folding the history of new views");
+        let head = self.fold.head();
+        let beginning = Beginning::of(&*self.log, &self.store, self.fold.id(), head).await?;
         let mut beside = Beside::open(
             Arc::clone(&self.log),
             Arc::clone(&self.store),
             self.fold.id(),
             views,
-            self.fold.head(),
+            head,
+            beginning,
             &self.scratch_dir,
         )?;
         let go_on = || self.shared.as_ref().is_none_or(|shared| !shared.is_stopping());
@@ -241,8 +269,14 @@ impl Folder {
     /// The last folded record must still be the one on the log: finds another log, one made anew,
     /// an offset reset, and damage of the stored position.
     async fn check_position(&self) -> Result<()> {
-        let Some(position) = self.fold.position() else { return Ok(()) };
         let id = self.fold.id();
+        let start = self.log.start(id).await?;
+        let Some(position) = self.fold.position() else {
+            return if start == Offset(0) { Ok(()) } else { Err(begins_late(id, start)) };
+        };
+        if start > position.last {
+            return Err(begins_late(id, start));
+        }
         let refuse = |what: String| {
             let hint = "the store belongs to another log, or the log was made anew or damaged; \
                         check --log and --data, or move the folder store/ away to fold it again";
@@ -277,15 +311,22 @@ fn needs_history(record: &Record) -> bool {
 }
 
 /// A partition's store as the fold sees it.
-struct Rows<'a>(&'a PartitionStore);
+struct Rows<'a> {
+    store: &'a PartitionStore,
+    before: Option<&'a (Snapshot, Offset)>,
+}
 
 impl StoredRows for Rows<'_> {
     fn latest(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadFailed> {
-        self.0.get_latest(key).map_err(|error| ReadFailed(error.to_string()))
+        self.store.get_latest(key).map_err(|error| ReadFailed(error.to_string()))
     }
 
     fn seen(&self, id: &[u8; 16]) -> Result<Option<Vec<u8>>, ReadFailed> {
-        self.0.get_id(id).map_err(|error| ReadFailed(error.to_string()))
+        let failed = |error: headwater_store::Error| ReadFailed(error.to_string());
+        let seen = self.store.get_id(id).map_err(failed)?;
+        let (None, Some((snapshot, until))) = (&seen, self.before) else { return Ok(seen) };
+        let before = snapshot.get_id(id).map_err(failed)?;
+        Ok(before.filter(|seen| seen_at(seen).is_some_and(|at| at <= *until)))
     }
 }
 

@@ -13,6 +13,7 @@
 //! [`Engine`], then `partition_thread`.
 
 mod ack;
+mod beginning;
 mod beside;
 #[cfg(test)]
 mod beside_tests;
@@ -38,6 +39,7 @@ mod shared;
 mod storage;
 mod submit;
 mod topologies;
+mod trim;
 
 pub use ack::Ack;
 pub use builds::{BuildStatus, BuildStep};
@@ -51,6 +53,7 @@ pub use plan::{
     EntityDifference, FeatureDifference, Plan, PlanProgress, PlanWatch, ValuesPlan, ViewPlan, plan,
 };
 pub use submit::{Receipt, Submitted};
+pub use trim::LogTrim;
 
 /// The result of everything that the engine does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

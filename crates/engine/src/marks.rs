@@ -55,12 +55,15 @@ pub(crate) fn of_commit(commit: &Commit, place: Option<&Position>) -> Vec<Mark> 
         value.extend_from_slice(&clock.watermark.micros().to_le_bytes());
         (key(TICK, *at), value)
     });
-    let place = place.map(|position| {
-        let mut value = position.to_bytes();
-        value.extend_from_slice(&commit.head);
-        (key(PLACE, position.last), value)
-    });
+    let place = place.map(|position| self::place(position, &commit.head));
     topologies.chain(ticks).chain(place).collect()
+}
+
+/// A place: a position, and the head's stored form there.
+pub(crate) fn place(position: &Position, head: &[u8]) -> Mark {
+    let mut value = position.to_bytes();
+    value.extend_from_slice(head);
+    (key(PLACE, position.last), value)
 }
 
 /// The last place at or before an offset.

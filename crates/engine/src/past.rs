@@ -243,49 +243,59 @@ impl PastPartition {
         };
         Ok(Self { base, at, rows, log: LogHandle(log) })
     }
+}
 
-    /// The last place before the offset, and the few records after it folded again.
-    async fn fold_again(&self, at: Offset) -> Result<PartitionState> {
-        let snapshot = &self.base.snapshot;
-        let place = marks::place_before(snapshot, at)?;
-        let (stored, next) = match &place {
-            None => (Stored::default(), Offset(0)),
-            Some(place) => {
-                let topology = marks::topology_at(snapshot, place.position.last)?;
-                let stored = Stored {
-                    head: Some(place.head.clone()),
-                    position: Some(place.position.to_bytes()),
-                    topology,
-                };
-                (stored, place.position.last.next())
-            }
-        };
-        let mut fold = PartitionFold::restore(self.base.id, &stored)?;
-        let mut records = Vec::new();
-        if next <= at {
-            let mut reader = self.log.0.reader(self.base.id, next).await?;
-            while records.last().is_none_or(|last: &headwater_event::Record| last.offset < at) {
-                let batch = reader.next_batch(ReadLimits::default(), READ_WAIT).await?;
-                if batch.is_empty() {
-                    break;
-                }
-                records.extend(batch.into_iter().filter(|record| record.offset <= at));
-            }
+/// What a partition knew after an offset: the last place before it, and the few records after that folded
+/// again.
+pub(crate) async fn known_at(
+    log: &dyn EventLog,
+    id: PartitionId,
+    snapshot: &Snapshot,
+    history: &Arc<History>,
+    at: Offset,
+) -> Result<PartitionState> {
+    let place = marks::place_before(snapshot, at)?;
+    let (stored, next) = match &place {
+        None => (Stored::default(), Offset(0)),
+        Some(place) => {
+            let topology = marks::topology_at(snapshot, place.position.last)?;
+            let stored = Stored {
+                head: Some(place.head.clone()),
+                position: Some(place.position.to_bytes()),
+                topology,
+            };
+            (stored, place.position.last.next())
         }
-        let before = match &place {
-            Some(place) => Some((
-                PastRows::new(
-                    snapshot.clone(),
-                    Arc::clone(&self.base.history),
-                    place.position.last.0,
-                )?,
-                place.position.last,
-            )),
-            None => None,
-        };
-        fold.fold(&RowsBefore { snapshot, before }, &records)?;
-        Ok(PartitionState { head: fold.head().clone(), position: fold.position().copied() })
+    };
+    let mut fold = PartitionFold::restore(id, &stored)?;
+    let mut records = Vec::new();
+    if next <= at {
+        let start = log.start(id).await?;
+        if start > next {
+            let what = format!(
+                "what partition {id} knew at offset {at} can't be told any more: it takes the records \
+                 from offset {next} on, and the log was trimmed up to offset {start}; rows can be read"
+            );
+            return Err(Error::new(ErrorKind::Reject, what));
+        }
+        let mut reader = log.reader(id, next).await?;
+        while records.last().is_none_or(|last: &headwater_event::Record| last.offset < at) {
+            let batch = reader.next_batch(ReadLimits::default(), READ_WAIT).await?;
+            if batch.is_empty() {
+                break;
+            }
+            records.extend(batch.into_iter().filter(|record| record.offset <= at));
+        }
     }
+    let before = match &place {
+        Some(place) => {
+            let last = place.position.last;
+            Some((PastRows::new(snapshot.clone(), Arc::clone(history), last.0)?, last))
+        }
+        None => None,
+    };
+    fold.fold(&RowsBefore { snapshot, before }, &records)?;
+    Ok(PartitionState { head: fold.head().clone(), position: fold.position().copied() })
 }
 
 /// What the records after a place find: rows and ids as they were there.
@@ -328,7 +338,11 @@ impl PartitionRows for PastPartition {
     async fn state(&self) -> Result<PartitionState, ReadError> {
         match self.at {
             None => Ok(PartitionState { head: Head::default(), position: None }),
-            Some(at) => self.fold_again(at).await.map_err(|error| ReadError(error.to_string())),
+            Some(at) => {
+                let Base { id, snapshot, history, .. } = &self.base;
+                let known = known_at(&*self.log.0, *id, snapshot, history, at).await;
+                known.map_err(|error| ReadError(error.to_string()))
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use headwater_fold::{CompiledView, Head, PartitionFold};
 use headwater_log::{EventLog, LogReader, ReadLimits};
 use headwater_store::{Access, Commit, PartitionStore, Snapshot, StoreOptions, StoreSet};
 
-use crate::{Error, ErrorKind, Folder, Result};
+use crate::{Error, ErrorKind, Folder, Result, beginning::Beginning};
 
 /// How long a read waits for records that should be there.
 const READ_WAIT: Duration = Duration::from_secs(1);
@@ -19,7 +19,7 @@ const READ_WAIT: Duration = Duration::from_secs(1);
 /// Whether to go on.
 pub(crate) type GoOn<'a> = &'a (dyn Fn() -> bool + Sync);
 
-/// Views whose history is folded from the log's start.
+/// Views whose history is folded from the log's start, or from its origin.
 pub(crate) struct Scratch {
     log: Arc<dyn EventLog>,
     id: PartitionId,
@@ -39,13 +39,16 @@ impl Scratch {
         log: Arc<dyn EventLog>,
         id: PartitionId,
         views: Vec<CompiledView>,
+        beginning: Beginning,
         dir: PathBuf,
     ) -> Result<Self> {
         clear(&dir)?;
         let stores = StoreSet::open(&dir, Access::ReadWrite, StoreOptions::default())?;
         let store = stores.partition(&id.to_string())?;
-        let fold = PartitionFold::for_backfill(id, views)?;
-        let folder = Folder::beside(Arc::clone(&log), Arc::clone(&store), fold, dir.clone());
+        let Beginning { stored, before } = beginning;
+        let fold = PartitionFold::for_backfill(id, views, &stored)?;
+        let (of, to) = (Arc::clone(&log), Arc::clone(&store));
+        let folder = Folder::beside(of, to, fold, before, dir.clone());
         let (reader, held) = (None, Vec::new());
         Ok(Self { log, id, dir, folder, store, reader, held, _stores: stores })
     }

@@ -104,6 +104,7 @@ macro_rules! built_in {
 
 built_in! {
     LOG_OPENED = "headwater.log.opened", LogOpened, Everywhere, System;
+    LOG_TRIMMED = "headwater.log.trimmed", LogTrimmed, Everywhere, System;
     CLOCK_TICK_REQUESTED = "headwater.clock.tick_requested", ClockTickRequested, Control, Request;
     CLOCK_TICKED = "headwater.clock.ticked", ClockTicked, Everywhere, Fact;
     WRITER_CLAIMED = "headwater.writer.claimed", WriterClaimed, Control, System;

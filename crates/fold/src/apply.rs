@@ -11,6 +11,7 @@ use crate::{
     family::log::{DeadLetter, Rejection},
     fold::rejection_fact,
     judge::Verdict,
+    origin,
     outcome::Seen,
     succession, system,
 };
@@ -185,6 +186,13 @@ impl PartitionFold {
                 self.opened(event);
                 Vec::new()
             }
+            names::LOG_TRIMMED => match origin::trimmed(&mut self.head, self.id, event) {
+                None => Vec::new(),
+                Some(trimmed) => {
+                    self.put(batch, record, event, |fold| fold.put(&trimmed.row))?;
+                    trimmed.copies
+                }
+            },
             names::TOPOLOGY_APPLIED => self.topology_came(event),
             names::VIEW_BUILT => self.view_built(event),
             names::VIEW_ACTIVATED => {

@@ -27,6 +27,9 @@ pub struct Head {
     pub epoch: u64,
     /// The number of the rules by which control decides.
     pub rules: u32,
+    /// What the log begins with, if its first records were taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// The hash of the topology that holds.
     pub topology: Option<String>,
     /// The names of the views that it declares.
@@ -111,6 +114,19 @@ pub struct LogIdentity {
     pub verifying_key: String,
     /// How many days a repeat of a data event is known for.
     pub dedup_horizon_days: u32,
+}
+
+/// What a trimmed log begins with: a snapshot, and how far this partition was folded in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The snapshot's id.
+    pub snapshot: String,
+    /// Where it was when the log was trimmed.
+    pub place: String,
+    /// The last record that was folded in it: records before may be gone.
+    pub offset: Offset,
+    /// The chain with that record, in hex.
+    pub chain: String,
 }
 
 /// A moment of the log's clock.

@@ -145,11 +145,16 @@ impl PartitionFold {
 
     /// A new fold whose views, besides those that the log declares, are these from the start.
     ///
-    /// For the history of a view that is declared after its events came.
-    pub fn for_backfill(id: PartitionId, views: Vec<CompiledView>) -> Result<Self, PartitionError> {
+    /// For the history of a view that is declared after its events came. It begins with what was
+    /// known at the log's origin; with nothing, if the log begins with its first record.
+    pub fn for_backfill(
+        id: PartitionId,
+        views: Vec<CompiledView>,
+        origin: &Stored,
+    ) -> Result<Self, PartitionError> {
         let live = |view| CompiledView { live: true, ..view };
         let backfill = views.into_iter().map(live).collect();
-        Ok(Self { backfill, ..Self::restore(id, &Stored::default())? })
+        Ok(Self { backfill, ..Self::restore(id, origin)? })
     }
 
     /// Which partition this is.

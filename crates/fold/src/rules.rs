@@ -8,11 +8,12 @@
 //! |---|---|
 //! | 1 | the first |
 //! | 2 | a topology that breaks its readers is refused ([`headwater_topology::compatible`], [`headwater_topology::unreadable`]); a version of a view with history to fold is activated once that is whole |
+//! | 3 | a snapshot can become the log's origin, and the records before be taken away |
 
 use crate::Head;
 
 /// The newest rules that this program knows.
-pub const RULES_KNOWN: u32 = 2;
+pub const RULES_KNOWN: u32 = 3;
 
 /// The rules that hold at a position of control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +29,11 @@ impl Rules {
     /// whole.
     pub(crate) fn activate_later(self) -> bool {
         self.0 >= 2
+    }
+
+    /// Whether the log can have an origin other than its first record.
+    pub(crate) fn trim(self) -> bool {
+        self.0 >= 3
     }
 
     /// Whether a topology is judged by what it does to those who read events.

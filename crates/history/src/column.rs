@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        Array, ArrayRef, BinaryArray, BinaryBuilder, BooleanArray, BooleanBuilder, Decimal128Array,
-        Decimal128Builder, Float64Array, Float64Builder, Int64Array, Int64Builder, StringArray,
-        StringBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder,
+        Array, ArrayRef, BinaryBuilder, BinaryViewArray, BooleanArray, BooleanBuilder,
+        Decimal128Array, Decimal128Builder, Float64Array, Float64Builder, Int64Array, Int64Builder,
+        StringBuilder, StringViewArray, TimestampMicrosecondArray, TimestampMicrosecondBuilder,
     },
     datatypes::DataType,
 };
@@ -90,9 +90,9 @@ pub(crate) enum Reader {
     Int64(Int64Array),
     Float64(Float64Array),
     Decimal(Decimal128Array),
-    Text(StringArray),
+    Text(StringViewArray),
     Timestamp(TimestampMicrosecondArray),
-    Binary(BinaryArray),
+    Binary(BinaryViewArray),
 }
 
 impl Reader {
@@ -104,9 +104,9 @@ impl Reader {
             DataType::Int64 => any.downcast_ref().cloned().map(Self::Int64),
             DataType::Float64 => any.downcast_ref().cloned().map(Self::Float64),
             DataType::Decimal128(..) => any.downcast_ref().cloned().map(Self::Decimal),
-            DataType::Utf8 => any.downcast_ref().cloned().map(Self::Text),
+            DataType::Utf8View => any.downcast_ref().cloned().map(Self::Text),
             DataType::Timestamp(..) => any.downcast_ref().cloned().map(Self::Timestamp),
-            DataType::Binary => any.downcast_ref().cloned().map(Self::Binary),
+            DataType::BinaryView => any.downcast_ref().cloned().map(Self::Binary),
             _ => None,
         };
         found.ok_or(Damaged("sealed column: a type that no sealed file has"))

@@ -2,7 +2,10 @@
 
 use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path, path::PathBuf, sync::Arc};
 
-use arrow::record_batch::RecordBatch;
+use arrow::{
+    datatypes::{DataType, Field, Schema, SchemaRef},
+    record_batch::RecordBatch,
+};
 use bytes::Bytes;
 use parquet::{
     arrow::{
@@ -42,8 +45,10 @@ impl SealedFile {
         check(&file, &path, piece)?;
         let file = FileAt { file: Arc::new(file), length: piece.bytes };
         let failed = |error: ParquetError| Error::parquet(&path, &error);
-        let metadata =
-            ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(failed)?;
+        let stored = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(failed)?;
+        let options = ArrowReaderOptions::new().with_schema(as_views(stored.schema()));
+        let metadata = ArrowReaderMetadata::try_new(Arc::clone(stored.metadata()), options);
+        let metadata = metadata.map_err(failed)?;
         let before_content = Layout::before_content(metadata.schema())?;
         let groups = metadata.metadata().row_groups().iter().map(|group| {
             let statistics = group.column(crate::layout::KEY).statistics();
@@ -112,6 +117,20 @@ impl SealedFile {
     pub(crate) fn damaged(&self, what: impl std::fmt::Display) -> Error {
         Error::corrupt(format!("sealed history {}: {what}", self.path.display()))
     }
+}
+
+/// The same columns, text and bytes as views into the pages that they were read from: not copied.
+fn as_views(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let as_view = match field.data_type() {
+            DataType::Utf8 => DataType::Utf8View,
+            DataType::Binary => DataType::BinaryView,
+            other => other.clone(),
+        };
+        field.as_ref().clone().with_data_type(as_view)
+    });
+    let fields: Vec<Field> = fields.collect();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
 fn check(file: &File, path: &Path, piece: &Piece) -> Result<()> {

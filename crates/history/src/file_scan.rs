@@ -1,22 +1,11 @@
-//! Reading a sealed file: keys and offsets first, the other columns only of the rows that are wanted.
+//! Reading a sealed file: keys and offsets first, the other columns once a row is wanted whole.
 
-use std::{ops::Range, vec};
+use std::{ops::Range, sync::Arc};
 
-use arrow::array::{Array, BinaryArray, BooleanArray, Int64Array};
-use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use headwater_store::Entry;
-use parquet::arrow::arrow_reader::RowSelection;
 
-use crate::{
-    Result, SealedFile,
-    column::Reader,
-    layout::{KEY, OFFSET},
-};
-
-/// Where `_appended_at_ms` and `_removed` stand among the columns that are read second.
-const APPENDED: usize = 2;
-const REMOVED: usize = 3;
+use crate::{Result, SealedFile, group::Group};
 
 /// Keys within a range, without the view's version; no end means to the last.
 #[derive(Debug, Clone)]
@@ -31,40 +20,103 @@ impl KeyRange {
     }
 }
 
-/// Of each key in a range, in order, the newest version at or before an offset in this file.
+/// Which versions a scan gives.
+#[derive(Debug)]
+enum Pick {
+    /// Every one.
+    All,
+    /// Of each key in a range, the newest at or before an offset.
+    Newest(KeyRange, i64),
+}
+
+/// The versions of a sealed file, by key and offset: all, or of each key in a range the newest at or
+/// before an offset.
 ///
-/// A key whose versions stand in several groups comes once for each; the last one is the newest.
+/// Standing at a version, a scan tells its key and offset; the row is made only if it is asked for, as
+/// most versions that are met are older than what another file has.
 #[derive(Debug)]
 pub struct FileScan {
     file: SealedFile,
-    range: KeyRange,
-    at: i64,
+    pick: Pick,
     groups: Range<usize>,
-    found: vec::IntoIter<Entry>,
+    /// The group at hand, the rows of it that are wanted, and the place among them.
+    group: Option<Arc<Group>>,
+    wanted: Vec<usize>,
+    place: usize,
+    /// The group after, if it had to be looked at.
+    ahead: Option<(usize, Arc<Group>)>,
 }
 
 impl FileScan {
-    pub(crate) fn new(file: SealedFile, range: KeyRange, at: u64) -> Self {
+    /// Every version.
+    pub(crate) fn all(file: SealedFile) -> Self {
+        let groups = 0..file.groups.len();
+        Self::new(file, Pick::All, groups)
+    }
+
+    /// Of each key in the range, the newest version at or before an offset.
+    pub(crate) fn newest(file: SealedFile, range: KeyRange, at: u64) -> Self {
         let first = file.groups.partition_point(|(_, last)| *last < range.start);
         let end = file.groups.partition_point(|(first, _)| range.is_before_end(first));
         let at = i64::try_from(at).unwrap_or(i64::MAX);
-        Self { file, range, at, groups: first..end.max(first), found: Vec::new().into_iter() }
+        Self::new(file, Pick::Newest(range, at), first..end.max(first))
     }
 
-    fn read_group(&self, group: usize) -> Result<Vec<Entry>> {
-        let Some(batch) = self.file.read(group, [KEY, OFFSET], None)? else {
-            return Ok(Vec::new());
-        };
-        let (keys, offsets) = keys_and_offsets(&self.file, &batch)?;
-        let mut wanted = Vec::new();
-        let mut key: Option<&[u8]> = None;
-        for row in 0..keys.len() {
-            let here = keys.value(row);
-            if here < self.range.start.as_slice() || offsets.value(row) > self.at {
-                continue;
+    fn new(file: SealedFile, pick: Pick, groups: Range<usize>) -> Self {
+        Self { file, pick, groups, group: None, wanted: Vec::new(), place: 0, ahead: None }
+    }
+
+    /// The version at which the scan stands: its group, and its row there. `None` at the end.
+    pub(crate) fn head(&mut self) -> Result<Option<(Arc<Group>, usize)>> {
+        loop {
+            if let (Some(group), Some(row)) = (&self.group, self.wanted.get(self.place)) {
+                return Ok(Some((Arc::clone(group), *row)));
             }
-            if !self.range.is_before_end(here) {
+            let Some(next) = self.groups.next() else { return Ok(None) };
+            let group = self.group(next)?;
+            self.wanted = self.pick(&group);
+            self.place = 0;
+            if self.is_older_than_next(&group, next)? {
+                self.wanted.pop();
+            }
+            self.group = Some(group);
+        }
+    }
+
+    /// Goes on to the next version.
+    pub(crate) fn advance(&mut self) {
+        self.place += 1;
+    }
+
+    /// The stored row of the version at which the scan stands; `None` if its event removed the row.
+    pub(crate) fn row(&self) -> Result<Option<Vec<u8>>> {
+        match (&self.group, self.wanted.get(self.place)) {
+            (Some(group), Some(row)) => group.stored(&self.file, &self.wanted, *row),
+            _ => Ok(None),
+        }
+    }
+
+    fn group(&mut self, index: usize) -> Result<Arc<Group>> {
+        match self.ahead.take() {
+            Some((ahead, group)) if ahead == index => Ok(group),
+            _ => Ok(Arc::new(Group::read(&self.file, index)?)),
+        }
+    }
+
+    fn pick(&self, group: &Group) -> Vec<usize> {
+        let (range, at) = match &self.pick {
+            Pick::All => return (0..group.rows()).collect(),
+            Pick::Newest(range, at) => (range, *at),
+        };
+        let mut wanted: Vec<usize> = Vec::new();
+        let mut key: Option<&[u8]> = None;
+        for row in group.from(&range.start)..group.rows() {
+            let here = group.key(row);
+            if !range.is_before_end(here) {
                 break;
+            }
+            if group.offset(row) > at {
+                continue;
             }
             if key == Some(here) {
                 wanted.pop();
@@ -72,7 +124,35 @@ impl FileScan {
             wanted.push(row);
             key = Some(here);
         }
-        entries(&self.file, group, &wanted, keys, offsets)
+        wanted
+    }
+
+    /// Whether the last wanted key goes on in the next group with a version that is wanted, too.
+    fn is_older_than_next(&mut self, group: &Group, index: usize) -> Result<bool> {
+        let Pick::Newest(_, at) = self.pick else { return Ok(false) };
+        let next = index + 1;
+        let goes_on = self.wanted.last().is_some_and(|last| {
+            let first = self.file.groups.get(next).map(|(first, _)| &**first);
+            self.groups.contains(&next) && first == Some(group.key(*last))
+        });
+        if !goes_on {
+            return Ok(false);
+        }
+        let following = self.group(next)?;
+        let newer = following.rows() > 0 && following.offset(0) <= at;
+        self.ahead = Some((next, following));
+        Ok(newer)
+    }
+
+    fn entry(&mut self) -> Result<Option<Entry>> {
+        let Some((group, row)) = self.head()? else { return Ok(None) };
+        let mut key = Vec::with_capacity(self.file.view.len() + group.key(row).len());
+        key.extend_from_slice(&self.file.view);
+        key.extend_from_slice(group.key(row));
+        let offset = u64::try_from(group.offset(row)).map_err(|e| self.file.damaged(e))?;
+        let entry = Entry { key: key.into(), offset, row: self.row()?.map(Bytes::from) };
+        self.advance();
+        Ok(Some(entry))
     }
 }
 
@@ -80,118 +160,10 @@ impl Iterator for FileScan {
     type Item = Result<Entry>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(entry) = self.found.next() {
-                return Some(Ok(entry));
-            }
-            let group = self.groups.next()?;
-            match self.read_group(group) {
-                Ok(found) => self.found = found.into_iter(),
-                Err(error) => {
-                    self.groups = 0..0;
-                    return Some(Err(error));
-                }
-            }
+        let next = self.entry().transpose()?;
+        if next.is_err() {
+            (self.groups, self.wanted) = (0..0, Vec::new());
         }
+        Some(next)
     }
-}
-
-/// Every version in a file, by key and offset.
-#[derive(Debug)]
-pub struct FileVersions {
-    file: SealedFile,
-    groups: Range<usize>,
-    found: vec::IntoIter<Entry>,
-}
-
-impl FileVersions {
-    pub(crate) fn new(file: SealedFile) -> Self {
-        let groups = 0..file.groups.len();
-        Self { file, groups, found: Vec::new().into_iter() }
-    }
-
-    fn read_group(&self, group: usize) -> Result<Vec<Entry>> {
-        let Some(batch) = self.file.read(group, [KEY, OFFSET], None)? else {
-            return Ok(Vec::new());
-        };
-        let (keys, offsets) = keys_and_offsets(&self.file, &batch)?;
-        let all: Vec<usize> = (0..keys.len()).collect();
-        entries(&self.file, group, &all, keys, offsets)
-    }
-}
-
-impl Iterator for FileVersions {
-    type Item = Result<Entry>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(entry) = self.found.next() {
-                return Some(Ok(entry));
-            }
-            let group = self.groups.next()?;
-            match self.read_group(group) {
-                Ok(found) => self.found = found.into_iter(),
-                Err(error) => {
-                    self.groups = 0..0;
-                    return Some(Err(error));
-                }
-            }
-        }
-    }
-}
-
-fn keys_and_offsets<'a>(
-    file: &SealedFile,
-    batch: &'a RecordBatch,
-) -> Result<(&'a BinaryArray, &'a Int64Array)> {
-    let keys = batch.column(KEY).as_any().downcast_ref::<BinaryArray>();
-    let offsets = batch.column(OFFSET).as_any().downcast_ref::<Int64Array>();
-    keys.zip(offsets).ok_or_else(|| file.damaged("key or offset of another type"))
-}
-
-/// The wanted rows of a group as they were stored.
-fn entries(
-    file: &SealedFile,
-    group: usize,
-    wanted: &[usize],
-    keys: &BinaryArray,
-    offsets: &Int64Array,
-) -> Result<Vec<Entry>> {
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    let total = file.group_rows(group);
-    let selection = (wanted.len() < total).then(|| {
-        let ranges = wanted.iter().map(|row| *row..row + 1);
-        RowSelection::from_consecutive_ranges(ranges, total)
-    });
-    let columns = [APPENDED, REMOVED].into_iter().chain(file.before_content..file.columns());
-    let batch = file.read(group, columns, selection)?.filter(|b| b.num_rows() == wanted.len());
-    let batch = batch.ok_or_else(|| file.damaged("columns of different lengths"))?;
-    let mut columns = batch.columns().iter();
-    let (appended, removed) = (columns.next(), columns.next());
-    let appended = appended.and_then(|a| a.as_any().downcast_ref::<Int64Array>());
-    let removed = removed.and_then(|a| a.as_any().downcast_ref::<BooleanArray>());
-    let (appended, removed) =
-        appended.zip(removed).ok_or_else(|| file.damaged("provenance of another type"))?;
-    let content: Vec<Reader> =
-        columns.map(Reader::new).collect::<Result<_, _>>().map_err(|e| file.damaged(e))?;
-    let mut out = Vec::with_capacity(wanted.len());
-    for (place, row) in wanted.iter().enumerate() {
-        let offset = u64::try_from(offsets.value(*row)).map_err(|e| file.damaged(e))?;
-        let mut key = Vec::with_capacity(file.view.len() + keys.value(*row).len());
-        key.extend_from_slice(&file.view);
-        key.extend_from_slice(keys.value(*row));
-        let stored = (!removed.value(place)).then(|| {
-            let mut stored = Vec::with_capacity(128);
-            stored.extend_from_slice(&offset.to_le_bytes());
-            stored.extend_from_slice(&appended.value(place).to_le_bytes());
-            for column in &content {
-                column.write(place, &mut stored);
-            }
-            Bytes::from(stored)
-        });
-        out.push(Entry { key: key.into(), offset, row: stored });
-    }
-    Ok(out)
 }

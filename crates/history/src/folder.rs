@@ -18,7 +18,7 @@ use std::{
 
 use headwater_store::SealedRange;
 
-use crate::{Error, FileVersions, Piece, Result, SealedFile};
+use crate::{Error, FileScan, Piece, Result, SealedFile};
 
 /// For how long a file that no manifest names any more is kept: longer than a query runs that found
 /// its name just before.
@@ -68,8 +68,8 @@ impl History {
     }
 
     /// Every version in the file of a piece, by key and offset.
-    pub fn versions(&self, range: &SealedRange, piece: &Piece) -> Result<FileVersions> {
-        Ok(FileVersions::new(self.open(range, piece)?))
+    pub fn versions(&self, range: &SealedRange, piece: &Piece) -> Result<FileScan> {
+        Ok(FileScan::all(self.open(range, piece)?))
     }
 
     /// Begins a file.

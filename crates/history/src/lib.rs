@@ -17,6 +17,7 @@ mod error;
 mod file;
 mod file_scan;
 mod folder;
+mod group;
 mod layout;
 mod past;
 mod piece;
@@ -25,7 +26,7 @@ mod seal;
 
 pub use error::{Error, ErrorKind, Result};
 pub use file::SealedFile;
-pub use file_scan::{FileScan, FileVersions};
+pub use file_scan::FileScan;
 pub use folder::{History, SWEEP_AFTER};
 pub use past::{PastRows, PastScan};
 pub use piece::{Dropped, Piece};

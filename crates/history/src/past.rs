@@ -1,11 +1,15 @@
 //! Rows as of a position: the tail and the sealed files, read together.
 
-use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
+use std::{cmp::Ordering, iter, sync::Arc};
 
+use bytes::Bytes;
 use headwater_fold::StoredRow;
-use headwater_store::{Entry, SealedRange, Snapshot, Tail, TailScan};
+use headwater_store::{SealedRange, Snapshot, Tail, TailScan};
 
-use crate::{FileScan, History, Piece, Result, file_scan::KeyRange};
+use crate::{FileScan, History, Piece, Result, file_scan::KeyRange, group::Group};
+
+/// The view's version, which a key begins with.
+const VIEW_BYTES: usize = 8;
 
 /// A partition's rows as they stood after an offset.
 #[derive(Debug, Clone)]
@@ -43,7 +47,7 @@ impl PastRows {
             let mut end = rest.to_vec();
             end.push(0);
             let only = KeyRange { start: rest.to_vec(), end: Some(end) };
-            let newest = FileScan::new(file, only, self.at).last().transpose()?;
+            let newest = FileScan::newest(file, only, self.at).last().transpose()?;
             if let Some(entry) = newest {
                 return Ok(entry.row.map(|row| row.to_vec()));
             }
@@ -54,22 +58,22 @@ impl PastRows {
     /// The rows from `start` to before `end`, by key. Both are of one view, or `end` is the least key
     /// after the view's.
     pub fn scan(&self, start: &[u8], end: &[u8]) -> Result<PastScan> {
+        let Some((view, rest)) = start.split_first_chunk::<VIEW_BYTES>() else {
+            return Ok(PastScan::new([0; VIEW_BYTES], Vec::new(), None));
+        };
+        let end_of_view = end.strip_prefix(view.as_slice()).map(<[u8]>::to_vec);
+        let range = KeyRange { start: rest.to_vec(), end: end_of_view.clone() };
         let mut sources = Vec::new();
-        if let Some((view, rest)) = start.split_first_chunk::<8>() {
-            let range = KeyRange {
-                start: rest.to_vec(),
-                end: end.strip_prefix(view.as_slice()).map(<[u8]>::to_vec),
-            };
-            for (sealed, piece) in self.pieces(*view)? {
-                if piece.last_key.as_slice() < start || piece.first_key.as_slice() >= end {
-                    continue;
-                }
-                let file = self.history.open(&sealed, &piece)?;
-                sources.push(Source::File(FileScan::new(file, range.clone(), self.at)));
+        for (sealed, piece) in self.pieces(*view)? {
+            if piece.last_key.as_slice() < start || piece.first_key.as_slice() >= end {
+                continue;
             }
+            let file = self.history.open(&sealed, &piece)?;
+            sources.push(Source::File(FileScan::newest(file, range.clone(), self.at)));
         }
-        sources.push(Source::Tail(self.tail.scan(start, self.at)));
-        Ok(PastScan::new(sources, end.to_vec()))
+        let of_view = *view;
+        sources.push(Source::Tail(self.tail.scan(start, self.at).peekable()));
+        Ok(PastScan::new(of_view, sources, end_of_view))
     }
 
     /// The sealed pieces of a view that hold anything at or before the position, the oldest first.
@@ -83,15 +87,56 @@ impl PastRows {
 /// Where versions come from, by key.
 #[derive(Debug)]
 enum Source {
-    Tail(TailScan),
+    Tail(iter::Peekable<TailScan>),
     File(FileScan),
 }
 
 impl Source {
-    fn next(&mut self) -> Option<Result<Entry>> {
+    /// The version at which it stands.
+    fn head(&mut self) -> Result<Option<(Key, u64)>> {
         match self {
-            Self::Tail(scan) => scan.next().map(Ok),
-            Self::File(scan) => scan.next(),
+            Self::Tail(scan) => {
+                Ok(scan.peek().map(|entry| (Key::Tail(entry.key.clone()), entry.offset)))
+            }
+            Self::File(scan) => Ok(scan.head()?.map(|(group, row)| {
+                let offset = u64::try_from(group.offset(row)).unwrap_or_default();
+                (Key::File(group, row), offset)
+            })),
+        }
+    }
+
+    /// The row at which it stands, whole.
+    fn row(&mut self) -> Result<Option<Vec<u8>>> {
+        match self {
+            Self::Tail(scan) => {
+                Ok(scan.peek().and_then(|entry| Some(entry.row.as_ref()?.to_vec())))
+            }
+            Self::File(scan) => scan.row(),
+        }
+    }
+
+    fn advance(&mut self) {
+        match self {
+            Self::Tail(scan) => drop(scan.next()),
+            Self::File(scan) => scan.advance(),
+        }
+    }
+}
+
+/// A key where it stands: it is copied only if its row is given.
+#[derive(Debug)]
+enum Key {
+    /// With the view's version.
+    Tail(Bytes),
+    File(Arc<Group>, usize),
+}
+
+impl Key {
+    /// Without the view's version.
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Tail(key) => key.get(VIEW_BYTES..).unwrap_or_default(),
+            Self::File(group, row) => group.key(*row),
         }
     }
 }
@@ -99,57 +144,75 @@ impl Source {
 /// Rows in the order of their keys. Ends after an error.
 #[derive(Debug)]
 pub struct PastScan {
+    view: [u8; VIEW_BYTES],
     sources: Vec<Source>,
-    heads: BinaryHeap<Reverse<Head>>,
-    /// Sources whose next entry has not been asked for yet.
+    /// Where the sources stand, the least key last; under one key the oldest source last. A sorted list
+    /// takes fewer comparisons than a heap, and there are few sources.
+    heads: Vec<Head>,
+    /// Sources whose head is not among the heads.
     waiting: Vec<usize>,
-    end: Vec<u8>,
+    /// Where the scan ends, without the view's version; `None` for with the view.
+    end: Option<Vec<u8>>,
 }
 
-/// The next entry of a source: by key, then the newest first.
+/// The version at which a source stands.
 #[derive(Debug)]
 struct Head {
-    entry: Entry,
+    key: Key,
+    offset: u64,
     source: usize,
 }
 
 impl PastScan {
-    fn new(sources: Vec<Source>, end: Vec<u8>) -> Self {
+    fn new(view: [u8; VIEW_BYTES], sources: Vec<Source>, end: Option<Vec<u8>>) -> Self {
         let waiting = (0..sources.len()).collect();
-        Self { sources, heads: BinaryHeap::new(), waiting, end }
+        Self { view, sources, heads: Vec::new(), waiting, end }
     }
 
-    fn step(&mut self) -> Result<Option<Entry>> {
+    /// The next key whose row is there: the newest of all versions that stand under it.
+    fn step(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
         loop {
-            let Some(mut newest) = self.take_least()? else { return Ok(None) };
-            // One source can have a key more than once, and then has the newest last.
-            while self.least()?.is_some_and(|least| least.key == newest.key) {
-                let Some(entry) = self.take_least()? else { break };
-                if entry.offset >= newest.offset {
-                    newest = entry;
+            self.look()?;
+            let Some(mut newest) = self.heads.pop() else { return Ok(None) };
+            self.waiting.push(newest.source);
+            while let Some(other) = self.heads.pop_if(|other| other.has_key_of(&newest)) {
+                self.waiting.push(other.source);
+                if other.offset >= newest.offset {
+                    newest = other;
                 }
             }
-            if newest.row.is_some() {
-                return Ok(Some(newest));
+            let row = self.sources.get_mut(newest.source).map(Source::row).transpose()?.flatten();
+            for source in &self.waiting {
+                self.sources.get_mut(*source).into_iter().for_each(Source::advance);
+            }
+            if let Some(row) = row {
+                let mut key = Vec::with_capacity(VIEW_BYTES + newest.key.bytes().len());
+                key.extend_from_slice(&self.view);
+                key.extend_from_slice(newest.key.bytes());
+                return Ok(Some((key, row)));
             }
         }
     }
 
-    /// The entry of the least key.
-    fn least(&mut self) -> Result<Option<&Entry>> {
+    /// Puts the waiting sources' heads among the others.
+    fn look(&mut self) -> Result<()> {
         while let Some(source) = self.waiting.pop() {
-            let next = self.sources.get_mut(source).and_then(Source::next).transpose()?;
-            let within = next.filter(|entry| *entry.key < *self.end);
-            self.heads.extend(within.map(|entry| Reverse(Head { entry, source })));
+            let head = self.sources.get_mut(source).map(Source::head).transpose()?.flatten();
+            let Some((key, offset)) = head else { continue };
+            let of_view = match &key {
+                Key::Tail(key) => key.starts_with(&self.view),
+                Key::File(..) => true,
+            };
+            if of_view && self.end.as_ref().is_none_or(|end| key.bytes() < end.as_slice()) {
+                let after = |head: &Head| match head.key.bytes().cmp(key.bytes()) {
+                    Ordering::Equal => head.source > source,
+                    order => order.is_gt(),
+                };
+                let place = self.heads.partition_point(after);
+                self.heads.insert(place, Head { key, offset, source });
+            }
         }
-        Ok(self.heads.peek().map(|Reverse(head)| &head.entry))
-    }
-
-    fn take_least(&mut self) -> Result<Option<Entry>> {
-        self.least()?;
-        let Some(Reverse(Head { entry, source })) = self.heads.pop() else { return Ok(None) };
-        self.waiting.push(source);
-        Ok(Some(entry))
+        Ok(())
     }
 }
 
@@ -157,42 +220,18 @@ impl Iterator for PastScan {
     type Item = Result<(Vec<u8>, Vec<u8>)>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.step() {
-            Ok(entry) => {
-                let Entry { key, row, .. } = entry?;
-                Some(Ok((key.into(), row?.into())))
-            }
-            Err(error) => {
-                self.sources.clear();
-                self.heads.clear();
-                Some(Err(error))
-            }
+        let next = self.step().transpose()?;
+        if next.is_err() {
+            self.sources.clear();
+            self.waiting.clear();
+            self.heads.clear();
         }
+        Some(next)
     }
 }
 
 impl Head {
-    fn order(&self) -> (&[u8], usize) {
-        (&self.entry.key, self.source)
-    }
-}
-
-impl PartialEq for Head {
-    fn eq(&self, other: &Self) -> bool {
-        self.order() == other.order()
-    }
-}
-
-impl Eq for Head {}
-
-impl PartialOrd for Head {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Head {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.order().cmp(&other.order())
+    fn has_key_of(&self, other: &Self) -> bool {
+        self.key.bytes() == other.key.bytes()
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use headwater_fold::{StoredRow, Table, row_hash};
 use headwater_store::{Entry, PartitionStore, SealedRange, Snapshot};
 
-use crate::{Dropped, Error, FileVersions, History, Piece, Result, layout::Layout, seal::write};
+use crate::{Dropped, Error, FileScan, History, Piece, Result, layout::Layout, seal::write};
 
 /// Rewrites what is sealed before `horizon`, a multiple of the length of a stretch; answers what it
 /// dropped. Views whose table is not known are left as they are: their hashes can't be told.
@@ -78,7 +78,7 @@ struct Newest<'a> {
 
 struct Source {
     head: Option<Entry>,
-    rest: FileVersions,
+    rest: FileScan,
 }
 
 impl Newest<'_> {

@@ -7,7 +7,7 @@ use headwater_fold::{Damaged, StoredRow, Table, codec};
 use headwater_store::{Entry, PartitionStore, Sealed, SealedRange, Stretch};
 use parquet::{
     arrow::ArrowWriter,
-    basic::{Compression, Encoding, ZstdLevel},
+    basic::{Compression, Encoding},
     file::properties::{EnabledStatistics, WriterProperties},
     schema::types::ColumnPath,
 };
@@ -19,9 +19,6 @@ use crate::{
     layout::{GROUP_ROWS, Layout, PLACE_COLUMNS},
     piece::{Dropped, FORMAT},
 };
-
-/// How hard to compress: beyond this level history shrinks little and sealing takes longer.
-const ZSTD_LEVEL: i32 = 3;
 
 /// What was sealed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -248,12 +245,15 @@ fn properties() -> WriterProperties {
     let key = ColumnPath::from("_key");
     let offset = ColumnPath::from("_offset");
     WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).unwrap_or_default()))
+        .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         // Reading seeks by the groups' first and last keys, which must be whole.
         .set_statistics_truncate_length(None)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
+        // Keys and ids of events hardly repeat: a dictionary would be built in vain.
+        .set_column_dictionary_enabled(key.clone(), false)
+        .set_column_dictionary_enabled(ColumnPath::from("_event_id"), false)
         // Offsets of a key ascend, and hardly repeat.
         .set_column_dictionary_enabled(offset.clone(), false)
         .set_column_encoding(offset, Encoding::DELTA_BINARY_PACKED)

@@ -39,6 +39,7 @@ mod problem;
 mod reader;
 mod recovery;
 mod segment;
+mod trim;
 
 pub use log::{EmbeddedLog, Verified};
 pub use options::Options;

@@ -26,7 +26,7 @@ use crate::{
     problem,
     reader::Reader,
     recovery::{self, CHECKED_BYTES_MAX},
-    segment,
+    segment, trim,
 };
 
 const LOCK: &str = "lock";
@@ -178,7 +178,7 @@ fn open_to_append(dir: &Path, id: PartitionId, options: &Options) -> Result<Part
     let partition_dir = layout::partition_dir(dir, id);
     let places = Places::default();
     let found = recovery::examine(&partition_dir, id, &places, CHECKED_BYTES_MAX)?;
-    let shared = Arc::new(Shared { id, dir: partition_dir, start: found.start, places });
+    let shared = Arc::new(Shared { id, dir: partition_dir, places });
     let (sender, tail) = watch::channel(found.tail);
     let appender = Appender::open(Arc::clone(&shared), &found, sender, options.segment_bytes)?;
     let (requests, queue) = mpsc::channel();
@@ -192,18 +192,12 @@ fn open_to_append(dir: &Path, id: PartitionId, options: &Options) -> Result<Part
 fn examine_to_read(dir: &Path, id: PartitionId) -> Result<(Arc<Shared>, mark::Tail)> {
     let partition_dir = layout::partition_dir(dir, id);
     let places = Places::default();
-    let (start, tail) = match mark::read(&partition_dir) {
-        Some(tail) => {
-            let segments = layout::segments(&partition_dir)?;
-            (segments.first().copied().unwrap_or(tail.segment), tail)
-        }
+    let tail = match mark::read(&partition_dir) {
+        Some(tail) => tail,
         // Lost, or being written at this moment; then what is whole is what can be read.
-        None => {
-            let found = recovery::examine(&partition_dir, id, &places, CHECKED_BYTES_MAX)?;
-            (found.start, found.tail)
-        }
+        None => recovery::examine(&partition_dir, id, &places, CHECKED_BYTES_MAX)?.tail,
     };
-    Ok((Arc::new(Shared { id, dir: partition_dir, start, places }), tail))
+    Ok((Arc::new(Shared { id, dir: partition_dir, places }), tail))
 }
 
 impl fmt::Debug for EmbeddedLog {
@@ -247,7 +241,13 @@ impl EventLog for EmbeddedLog {
     }
 
     fn start(&self, partition: PartitionId) -> BoxFuture<'_, Result<Offset>> {
-        async move { Ok(Offset(self.partition(partition)?.shared.start)) }.boxed()
+        async move {
+            let Partition { shared, tail, .. } = self.partition(partition)?;
+            // Listed anew, since another process may have trimmed it.
+            let first = layout::segments(&shared.dir)?.first().copied();
+            Ok(Offset(first.unwrap_or(tail.borrow().end)))
+        }
+        .boxed()
     }
 
     fn reader(
@@ -267,6 +267,28 @@ impl EventLog for EmbeddedLog {
                 .await
                 .map_err(|error| problem::closed("the read was stopped").caused_by(error))??;
             Ok(Box::new(reader) as Box<dyn LogReader>)
+        }
+        .boxed()
+    }
+
+    fn trim(&self, partition: PartitionId, before: Offset) -> BoxFuture<'_, Result<Offset>> {
+        async move {
+            let Partition { shared, tail, queue } = self.partition(partition)?;
+            if queue.is_none() {
+                return Err(problem::reject(format!(
+                    "trim {}: it was opened read-only",
+                    self.describe()
+                )));
+            }
+            let end = Offset(tail.borrow().end);
+            if before > end {
+                return Err(Error::trim_past_the_end(partition, before, end, self));
+            }
+            let shared = Arc::clone(shared);
+            let trimmed = tokio::task::spawn_blocking(move || trim::trim(&shared, before.0));
+            trimmed
+                .await
+                .map_err(|error| problem::closed("the trim was stopped").caused_by(error))?
         }
         .boxed()
     }

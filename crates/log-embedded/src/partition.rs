@@ -14,8 +14,6 @@ pub(crate) struct Shared {
     pub(crate) id: PartitionId,
     /// Its folder.
     pub(crate) dir: PathBuf,
-    /// The first offset that is kept.
-    pub(crate) start: u64,
     /// Where some records stand.
     pub(crate) places: Places,
 }

@@ -46,6 +46,12 @@ impl Places {
         self.map().split_off(&offset);
     }
 
+    /// Forgets the places before `offset`: their records were taken away.
+    pub(crate) fn forget_before(&self, offset: u64) {
+        let mut map = self.map();
+        *map = map.split_off(&offset);
+    }
+
     /// The nearest known offset at or before `offset`, and its place.
     pub(crate) fn before(&self, offset: u64) -> Option<(u64, Place)> {
         self.map().range(..=offset).next_back().map(|(offset, place)| (*offset, *place))

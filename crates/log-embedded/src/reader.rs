@@ -36,7 +36,7 @@ impl Reader {
     /// A reader that begins at `from`, which is not past the end. Blocks.
     pub(crate) fn open(shared: Arc<Shared>, tail: TailReceiver, from: u64) -> Result<Self> {
         let segments = layout::segments(&shared.dir)?;
-        let from = from.max(shared.start);
+        let from = from.max(segments.first().copied().unwrap_or_default());
         let at = segments.partition_point(|first| *first <= from).saturating_sub(1);
         let Some(&first) = segments.get(at) else {
             return Err(problem::corrupt_folder(&shared.dir, "the partition has no segment"));
@@ -188,6 +188,13 @@ fn open_segment(shared: &Shared, first: u64, position: u64) -> Result<Cursor> {
 fn next_segment(shared: &Shared, ended: &Cursor, next: u64) -> Result<Cursor> {
     let path = layout::segment_path(&shared.dir, next);
     let is_there = path.try_exists().map_err(|error| problem::io("open", &path, error))?;
+    let kept = layout::segments(&shared.dir)?;
+    if !is_there && kept.first().is_some_and(|first| *first > next) {
+        return Err(problem::reject(format!(
+            "read partition {} from offset {next}: the log was trimmed meanwhile; begin again",
+            shared.id
+        )));
+    }
     if !is_there || path == *ended.path() {
         let why = "the segment ends, and none begins with the next offset: records are missing";
         return Err(problem::corrupt(ended.path(), ended.position(), next, why));

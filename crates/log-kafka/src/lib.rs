@@ -26,6 +26,7 @@ mod reader;
 )]
 pub mod testing;
 mod topics;
+mod trim;
 
 pub use config::KafkaConfig;
 pub use log::KafkaLog;

@@ -20,6 +20,7 @@ use crate::{
     problem,
     reader::Reader,
     topics::{self, Missing},
+    trim,
 };
 
 /// When librdkafka's queue is full, look again so often whether it has room.
@@ -207,6 +208,21 @@ impl EventLog for KafkaLog {
                 .map_err(|error| problem::kafka("connect to Kafka", error))?;
             let reader = Reader::start(consumer, topic, *index, partition, from.max(start))?;
             Ok(Box::new(reader) as Box<dyn LogReader>)
+        }
+        .boxed()
+    }
+
+    fn trim(&self, partition: PartitionId, before: Offset) -> BoxFuture<'_, Result<Offset>> {
+        async move {
+            let (start, end) = self.bounds(partition).await?;
+            if before > end {
+                return Err(Error::trim_past_the_end(partition, before, end, self));
+            }
+            if before > start {
+                let Partition { topic, index, .. } = self.partition(partition)?;
+                trim::trim(&self.config, topic, *index, before).await?;
+            }
+            Ok(self.bounds(partition).await?.0)
         }
         .boxed()
     }

@@ -50,6 +50,7 @@ macro_rules! contract_tests {
             an_unknown_partition_is_refused,
             reading_past_the_end_is_refused,
             appending_nothing_gives_no_offsets,
+            a_trimmed_log_begins_later_and_goes_on,
         }
     };
     ($home:expr => $($contract:ident),+ $(,)?) => {
@@ -356,4 +357,31 @@ pub async fn appending_nothing_gives_no_offsets(home: &dyn Home) {
     let log = home.open().await.unwrap();
     assert_eq!(append(&*log, FIRST, vec![]).await, []);
     assert_eq!(log.end(FIRST).await.unwrap(), Offset(0));
+}
+
+/// What was trimmed is gone for good; all that comes after is as it was, before and after an opening.
+pub async fn a_trimmed_log_begins_later_and_goes_on(home: &dyn Home) {
+    let log = home.open().await.unwrap();
+    for at in 0..40 {
+        append(&*log, FIRST, records(at..at + 1)).await;
+    }
+    let start = log.trim(FIRST, Offset(30)).await.unwrap();
+    assert!(start <= Offset(30), "records after the one asked for were taken: {start}");
+    assert_eq!(log.trim(FIRST, Offset(30)).await.unwrap(), start, "a second trim takes nothing");
+    let error = log.trim(FIRST, Offset(41)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Reject);
+    append(&*log, FIRST, records(40..41)).await;
+    trimmed_at(&*log, start).await;
+    drop(log);
+    trimmed_at(&*home.open().await.unwrap(), start).await;
+}
+
+async fn trimmed_at(log: &dyn EventLog, start: Offset) {
+    assert_eq!(log.start(CONTROL).await.unwrap(), Offset(0), "other partitions are as they were");
+    assert_eq!(log.start(FIRST).await.unwrap(), start);
+    assert_eq!(log.end(FIRST).await.unwrap(), Offset(41));
+    let first = usize::try_from(start.0).unwrap();
+    let all = read(log, FIRST, 0, 41 - first).await;
+    assert_eq!(offsets(&all), (start.0..41).map(Offset).collect::<Vec<_>>());
+    assert_eq!(bodies(all), records(first..41));
 }

@@ -59,6 +59,22 @@ impl Error {
         )
     }
 
+    /// A trim was asked for past the end.
+    pub fn trim_past_the_end(
+        partition: PartitionId,
+        before: Offset,
+        end: Offset,
+        log: &dyn EventLog,
+    ) -> Self {
+        Self::new(
+            ErrorKind::Reject,
+            format!(
+                "trim partition {partition} before offset {before}: {} ends at {end}",
+                log.describe()
+            ),
+        )
+    }
+
     /// The same with what caused it.
     #[must_use]
     pub fn caused_by(

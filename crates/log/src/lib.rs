@@ -4,8 +4,9 @@
 //! Kafka (`headwater-log-kafka`). All must pass the tests in `contract` (feature `contract`).
 //!
 //! **Invariants.** Offsets of a partition rise and may have gaps. A record that was read is never
-//! changed or moved. A reader sees only records that survive a power loss (on Kafka: that the broker
-//! acknowledged). The log knows nothing of what its records mean.
+//! changed or moved, and taken away only by [`EventLog::trim`], the oldest first. A reader sees only
+//! records that survive a power loss (on Kafka: that the broker acknowledged). The log knows nothing of
+//! what its records mean.
 //!
 //! Not here: envelopes, schemas (see `headwater-event`), what follows from a record
 //! (`headwater-fold`). Start reading at [`EventLog`].
@@ -70,6 +71,13 @@ pub trait EventLog: fmt::Debug + Send + Sync + 'static {
         partition: PartitionId,
         from: Offset,
     ) -> BoxFuture<'_, Result<Box<dyn LogReader>>>;
+
+    /// Takes away records before an offset, which must not be past the end, and answers the offset of
+    /// the first record that is kept: at most that offset, less where records are kept in larger pieces.
+    ///
+    /// For ever: whoever calls this has what follows from those records elsewhere. Done again, it
+    /// takes nothing.
+    fn trim(&self, partition: PartitionId, before: Offset) -> BoxFuture<'_, Result<Offset>>;
 }
 
 /// Reads one partition in order.

@@ -19,9 +19,22 @@ pub struct MemoryLog {
 }
 
 struct Partition {
-    records: Mutex<Vec<Record>>,
-    /// The number of records, for readers to wait on.
+    records: Mutex<Records>,
+    /// The offset after the last record, for readers to wait on.
     end: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Records {
+    /// The offset of the first one.
+    start: u64,
+    kept: Vec<Record>,
+}
+
+impl Records {
+    fn end(&self) -> u64 {
+        self.start + self.kept.len() as u64
+    }
 }
 
 impl MemoryLog {
@@ -48,28 +61,39 @@ impl fmt::Debug for MemoryLog {
 }
 
 impl Partition {
-    fn records(&self) -> MutexGuard<'_, Vec<Record>> {
-        // A vector of records is whole at every moment, so another thread's panic did not harm it.
+    fn records(&self) -> MutexGuard<'_, Records> {
+        // Records are whole at every moment, so another thread's panic did not harm it.
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn append(&self, partition: PartitionId, new: Vec<NewRecord>) -> Vec<Offset> {
         let mut records = self.records();
         // Monotone per partition even if the machine's clock was set back.
-        let appended_at_ms = records.last().map_or(0, |last| last.appended_at_ms).max(now_ms());
+        let appended_at_ms =
+            records.kept.last().map_or(0, |last| last.appended_at_ms).max(now_ms());
         let mut offsets = Vec::with_capacity(new.len());
         for body in new {
-            let offset = Offset(records.len() as u64);
-            records.push(Record { partition, offset, appended_at_ms, body });
+            let offset = Offset(records.end());
+            records.kept.push(Record { partition, offset, appended_at_ms, body });
             offsets.push(offset);
         }
-        self.end.send_replace(records.len() as u64);
+        self.end.send_replace(records.end());
         offsets
+    }
+
+    fn trim(&self, before: u64) -> u64 {
+        let mut records = self.records();
+        let gone = before.saturating_sub(records.start);
+        let gone = usize::try_from(gone).unwrap_or(usize::MAX).min(records.kept.len());
+        records.kept.drain(..gone);
+        records.start += gone as u64;
+        records.start
     }
 
     fn read(&self, from: u64, limits: ReadLimits) -> Vec<Record> {
         let records = self.records();
-        let rest = usize::try_from(from).ok().and_then(|from| records.get(from..));
+        let from = usize::try_from(from.saturating_sub(records.start));
+        let rest = from.ok().and_then(|from| records.kept.get(from..));
         let mut bytes = 0_usize;
         let mut batch: Vec<Record> = Vec::new();
         for record in rest.unwrap_or_default() {
@@ -112,7 +136,7 @@ impl EventLog for MemoryLog {
     }
 
     fn start(&self, partition: PartitionId) -> BoxFuture<'_, Result<Offset>> {
-        async move { self.partition(partition).map(|_| Offset(0)) }.boxed()
+        async move { Ok(Offset(self.partition(partition)?.records().start)) }.boxed()
     }
 
     fn reader(
@@ -128,6 +152,18 @@ impl EventLog for MemoryLog {
             }
             let reader = Reader { log: self.clone(), partition, next: from.0, end };
             Ok(Box::new(reader) as Box<dyn LogReader>)
+        }
+        .boxed()
+    }
+
+    fn trim(&self, partition: PartitionId, before: Offset) -> BoxFuture<'_, Result<Offset>> {
+        async move {
+            let kept = self.partition(partition)?;
+            let end = Offset(*kept.end.borrow());
+            if before > end {
+                return Err(Error::trim_past_the_end(partition, before, end, self));
+            }
+            Ok(Offset(kept.trim(before.0)))
         }
         .boxed()
     }

@@ -125,6 +125,11 @@ async fn open(
             format!("compare partition {unknown}: {name} has control and {count} data partitions");
         return Err(Error::new(ErrorKind::Reject, what));
     }
+    if verify.from == From::Start {
+        for (id, opened) in &all {
+            refuse_trimmed(log, *id, opened).await?;
+        }
+    }
     for (id, opened) in &mut all {
         let position = opened.kept.position;
         let log_end = settled_end(log, *id, position.as_ref()).await?;
@@ -154,6 +159,26 @@ async fn open(
         (verify.watch)(Progress::Planned { partition: *id, end });
     }
     Ok(all)
+}
+
+/// What was taken away can't be folded again.
+async fn refuse_trimmed(log: &Arc<dyn EventLog>, id: PartitionId, opened: &Opened) -> Result<()> {
+    let start = log.start(id).await?;
+    if start == Offset(0) {
+        return Ok(());
+    }
+    let origin = opened.kept.head.as_ref().and_then(|head| head.origin.as_ref());
+    let hint = match origin {
+        Some(origin) => format!(
+            "the log was trimmed when snapshot {0} at {1} had become its origin: restore it into another \
+             folder (headwater snapshot restore {1} {0} --data ORIGIN, with this folder's log) and \
+             begin there with --from ORIGIN",
+            origin.snapshot, origin.place
+        ),
+        None => "and no snapshot is known to be its origin".to_owned(),
+    };
+    let what = format!("fold partition {id} from its start: it begins at offset {start}; {hint}");
+    Err(Error::new(ErrorKind::Reject, what))
 }
 
 fn report(parts: &[Part], from: &From) -> Report {

@@ -84,6 +84,10 @@ impl Maker {
         Self { source: Arc::new(source), at_work: Arc::default() }
     }
 
+    pub(crate) fn scratch_dir(&self) -> &Path {
+        &self.source.scratch_dir
+    }
+
     /// Makes a snapshot: it is at the place once this answers, and not before. Folding goes on.
     ///
     /// If this is dropped or the process dies, nothing is listed; what was written is found again by

@@ -38,6 +38,7 @@ mod limits;
 mod list;
 mod log_check;
 mod manifest;
+mod origin;
 mod progress;
 mod prune;
 mod restore;

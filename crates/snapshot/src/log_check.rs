@@ -1,6 +1,7 @@
 //! Whether a log is the one that a snapshot was folded from, and still has what comes after.
 //!
-//! Cheap: the first record of control, and one record of each partition. That the records between
+//! Cheap: the first record of control, and one record of each partition. A log that was trimmed has no
+//! first record; the chain tells whether it is the snapshot's. That the records between
 //! are those that were folded is what the chain says, and what a replay proves.
 
 use headwater_event::{
@@ -18,17 +19,19 @@ use crate::{
 
 /// Refuses a log that is not the snapshot's, ends before it, or was written anew.
 pub(crate) async fn check(log: &dyn EventLog, manifest: &Manifest) -> Result<()> {
-    let opened = opened(log).await?;
     let wanted = &manifest.log;
-    if opened.log_id != wanted.log_id {
-        return Err(Error::reject(format!(
-            "restore snapshot {}: it is of log {}, and {} is log {}: name the snapshot's log with \
-             --log, or a snapshot of this log",
-            manifest.id,
-            wanted.log_id,
-            log.describe(),
-            opened.log_id
-        )));
+    if log.start(PartitionId::Control).await? == Offset(0) {
+        let opened = opened(log).await?;
+        if opened.log_id != wanted.log_id {
+            return Err(Error::reject(format!(
+                "restore snapshot {}: it is of log {}, and {} is log {}: name the snapshot's log \
+                 with --log, or a snapshot of this log",
+                manifest.id,
+                wanted.log_id,
+                log.describe(),
+                opened.log_id
+            )));
+        }
     }
     if log.data_partitions() != wanted.partitions {
         return Err(Error::reject(format!(
@@ -111,8 +114,16 @@ async fn opened(log: &dyn EventLog) -> Result<LogOpened> {
         .ok_or_else(none)
 }
 
-/// The hash of the topology that the record at this offset of control asks for.
-pub(crate) async fn topology_at(log: &dyn EventLog, offset: Offset) -> Result<Option<String>> {
+/// The hash of the topology that the record at this offset of control asks for; that of the snapshot,
+/// which the chain speaks for, if the record was taken away.
+pub(crate) async fn topology_at(
+    log: &dyn EventLog,
+    offset: Offset,
+    manifest: &Manifest,
+) -> Result<Option<String>> {
+    if log.start(PartitionId::Control).await? > offset {
+        return Ok(manifest.topology.clone());
+    }
     let record = record_at(log, PartitionId::Control, offset).await?;
     let Some(record) = record.filter(|record| record.offset == offset) else { return Ok(None) };
     let asked = decode(&record.body)

@@ -125,7 +125,7 @@ fn check_fold(manifest: &Manifest) -> Result<()> {
 }
 
 /// Reads every file and checks its size and hash.
-async fn fetch(
+pub(crate) async fn fetch(
     objects: &Objects,
     manifest: &Manifest,
     fresh: &Path,
@@ -186,7 +186,7 @@ async fn check_stores(ask: &Restore<'_>, manifest: &Manifest, fresh: &Path) -> R
     let (root, of) = (fresh.to_owned(), manifest.clone());
     let from = blocking(move || restored_store::check(&root, &of)).await??;
     let Some(from) = from else { return Ok(()) };
-    if log_check::topology_at(&*ask.log, from).await? == manifest.topology {
+    if log_check::topology_at(&*ask.log, from, manifest).await? == manifest.topology {
         return Ok(());
     }
     Err(Error::reject(format!(

@@ -1,6 +1,6 @@
 //! One partition's RocksDB: commit, point reads, outbox.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rocksdb::{BoundColumnFamily, DB, WriteBatch, properties};
@@ -28,6 +28,11 @@ pub struct PartitionStore {
 }
 
 impl PartitionStore {
+    /// The data folder that it is in.
+    pub fn data_dir(&self) -> &Path {
+        self.path.ancestors().nth(2).unwrap_or(&self.path)
+    }
+
     /// Writes all of the commit, or nothing. It survives this process's death; a power cut may take
     /// it together with all later ones.
     pub fn commit(&self, commit: &Commit) -> Result<()> {

@@ -5,6 +5,7 @@ mod event_get;
 mod events_get;
 mod events_post;
 mod health;
+mod log_trim_post;
 mod metrics;
 mod openapi;
 mod outcome;
@@ -26,6 +27,7 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(event_get::get_event))
         .routes(routes!(sql::post_sql))
         .routes(routes!(snapshots::post_snapshots, snapshots::get_snapshots))
+        .routes(routes!(log_trim_post::post_log_trim))
         .routes(routes!(builds_get::get_builds))
         .routes(routes!(plan_post::post_plan))
         .routes(routes!(health::livez))

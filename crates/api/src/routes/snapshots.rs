@@ -134,13 +134,13 @@ fn is_lines(headers: &HeaderMap) -> Result<bool, Problem> {
     }
 }
 
-fn snapshots(state: &ApiState) -> Result<Snapshots, Problem> {
+pub(super) fn snapshots(state: &ApiState) -> Result<Snapshots, Problem> {
     state.snapshots().cloned().ok_or_else(|| {
         Problem::new(Kind::SnapshotRefused, "this server has no data folder to make snapshots of")
     })
 }
 
-fn open(snapshots: &Snapshots, url: &str) -> Result<Objects, Problem> {
+pub(super) fn open(snapshots: &Snapshots, url: &str) -> Result<Objects, Problem> {
     let bad = |detail: String| Problem::new(Kind::BadParameter, detail);
     if !url.contains("://") && !Path::new(url).is_absolute() {
         return Err(bad(format!(

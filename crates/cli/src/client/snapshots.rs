@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use futures::StreamExt as _;
+use headwater_engine::LogTrim;
 use headwater_snapshot::{Created, Listed, Progress};
 use reqwest::header;
 use serde::Deserialize;
@@ -49,6 +50,15 @@ impl Server {
             anyhow::ensure!(held.len() <= LINE_BYTES_MAX, broke_off);
         }
         anyhow::bail!(broke_off)
+    }
+
+    /// Has the server make a snapshot the log's origin.
+    pub(crate) async fn trim_log(&self, place: &str, snapshot: &str) -> anyhow::Result<LogTrim> {
+        let request = self.http.post(self.at("log/trim")?);
+        let request = request.json(&json!({ "place": place, "snapshot": snapshot }));
+        let response = self.good(request.send().await).await?;
+        let trimmed = response.json().await.map_err(reqwest::Error::without_url);
+        trimmed.context("failed to read the server's answer")
     }
 
     /// The snapshots that the server finds at a place.

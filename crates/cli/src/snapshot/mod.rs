@@ -42,7 +42,7 @@ pub(crate) enum SnapshotCommand {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PlaceArgs {
     /// A folder, file:///PATH or s3://BUCKET/PREFIX
-    place: String,
+    pub(crate) place: String,
     /// A file of object storage's properties, key=value a line; AWS_… variables hold, too
     #[arg(long, value_name = "FILE")]
     objects_config: Option<PathBuf>,
@@ -50,7 +50,7 @@ pub(crate) struct PlaceArgs {
 
 impl PlaceArgs {
     /// Opens the place from here.
-    fn open(&self) -> anyhow::Result<Objects> {
+    pub(crate) fn open(&self) -> anyhow::Result<Objects> {
         let properties = objects_config::read(self.objects_config.as_deref())?;
         Objects::open(&self.place, &properties).map_err(|error| {
             let told = format!("failed to {error}");
@@ -62,7 +62,7 @@ impl PlaceArgs {
     }
 
     /// The place as a server takes it, whose own settings hold there.
-    fn for_server(&self) -> anyhow::Result<String> {
+    pub(crate) fn for_server(&self) -> anyhow::Result<String> {
         if self.objects_config.is_some() {
             return Err(misuse(
                 "a running server reaches object storage with its own settings: give \
@@ -100,7 +100,7 @@ pub(crate) fn maker(data_dir: &Path, partitions: Vec<(PartitionId, Arc<Partition
 }
 
 /// What failed; with whoever asked for what can't be, it is told so.
-fn failed(error: headwater_snapshot::Error) -> anyhow::Error {
+pub(crate) fn failed(error: headwater_snapshot::Error) -> anyhow::Error {
     let told = format!("failed to {error}");
     match error.kind() {
         headwater_snapshot::ErrorKind::Reject => misuse(told),
@@ -114,17 +114,17 @@ fn bytes(bytes: u64) -> String {
 }
 
 /// A bar on stderr, hidden where that is no terminal.
-struct Bar(ProgressBar);
+pub(crate) struct Bar(ProgressBar);
 
 impl Bar {
-    fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         let style = ProgressStyle::with_template("{msg:11} {wide_bar} {bytes}/{total_bytes}")?;
         let bar = ProgressBar::new(0).with_style(style);
         bar.enable_steady_tick(Duration::from_millis(100));
         Ok(Self(bar))
     }
 
-    fn show(&self, progress: Progress) {
+    pub(crate) fn show(&self, progress: Progress) {
         self.0.set_message(match progress.step {
             Step::Hashing => "hashing",
             Step::Uploading => "uploading",

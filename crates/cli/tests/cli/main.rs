@@ -23,4 +23,5 @@ mod run;
 mod serve;
 mod snapshot;
 mod topology;
+mod trim;
 mod views;

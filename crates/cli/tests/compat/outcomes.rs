@@ -70,7 +70,7 @@ async fn outcomes(log: &dyn EventLog) -> String {
 
 /// The log's own records have random ids.
 fn without_random_ids(line: &str) -> String {
-    let own = ["headwater.writer.claimed ", "headwater.rules.raised "];
+    let own = ["headwater.writer.claimed ", "headwater.rules.raised ", "headwater.log.trimmed "];
     let words: Vec<&str> = line.splitn(5, ' ').collect();
     match own.iter().any(|name| line.contains(name)) {
         true => format!("{} {} {} - {}\n", words[0], words[1], words[2], words[4]),

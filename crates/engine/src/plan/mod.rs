@@ -18,13 +18,15 @@ use std::{
 use headwater_event::{Offset, PartitionId, Schemas};
 use headwater_fold::{Compiled, CompiledView};
 use headwater_log::EventLog;
-use headwater_query::PartitionRows;
-use headwater_store::StoreSet;
+use headwater_query::{Moment, PartitionRows};
+use headwater_store::{PartitionStore, StoreSet};
 use headwater_topology::{Change, Difference, Differences, Topology};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Engine, Error, ErrorKind, Result, moment,
+    Engine, Error, ErrorKind, Result,
+    beginning::Beginning,
+    moment,
     scratch::{GoOn, Scratch, clear},
 };
 
@@ -139,6 +141,9 @@ impl std::fmt::Debug for PlanWatch<'_> {
     }
 }
 
+/// Every partition's store.
+type Stores = BTreeMap<PartitionId, Arc<PartitionStore>>;
+
 /// What applying a topology to a data folder would change, whether or not a server runs on it.
 /// `scratch_dir` must be an empty folder; the caller removes it.
 pub async fn plan(
@@ -149,7 +154,10 @@ pub async fn plan(
     watch: &PlanWatch<'_>,
 ) -> Result<Plan> {
     let moment = moment::open_moment(Arc::clone(&log), stores).await?;
-    plan_at(log, &moment.partitions, &moment.compiled, topology, scratch_dir, watch).await
+    let store = |id: PartitionId| Ok((id, stores.partition(&id.to_string())?));
+    let stores: Result<Stores> = PartitionId::all(log.data_partitions()).map(store).collect();
+    let stores = stores?;
+    plan_at(log, &stores, &moment, topology, scratch_dir, watch).await
 }
 
 impl Engine {
@@ -170,8 +178,8 @@ impl Engine {
         let go_on = || (watch.go_on)() && !self.shared().is_stopping();
         let watch = PlanWatch { go_on: &go_on, ..*watch };
         let log = Arc::clone(self.log());
-        let planned =
-            plan_at(log, &moment.partitions, &moment.compiled, topology, &dir, &watch).await;
+        let stores = self.stores().into_iter().collect();
+        let planned = plan_at(log, &stores, &moment, topology, &dir, &watch).await;
         clear(&dir)?;
         planned
     }
@@ -188,12 +196,13 @@ impl Drop for Done<'_> {
 
 async fn plan_at(
     log: Arc<dyn EventLog>,
-    partitions: &[Arc<dyn PartitionRows>],
-    holds: &Compiled,
+    stores: &Stores,
+    moment: &Moment,
     topology: &Topology,
     scratch_dir: &Path,
     watch: &PlanWatch<'_>,
 ) -> Result<Plan> {
+    let (partitions, holds) = (&moment.partitions, &*moment.compiled);
     let built_in = Schemas::built_in().map_err(|e| Error::new(ErrorKind::Bug, e.to_string()))?;
     let would = Compiled::new(&built_in, topology.clone())
         .map_err(|error| Error::new(ErrorKind::Reject, error.to_string()))?;
@@ -225,7 +234,7 @@ async fn plan_at(
         return Ok(plan);
     }
     let fresh: Vec<_> = pairs.values().map(|(_, after)| (*after).clone()).collect();
-    let scratch = fold_all(log, partitions, &fresh, scratch_dir, watch).await?;
+    let scratch = fold_all(log, stores, partitions, &fresh, scratch_dir, watch).await?;
     let data: Vec<_> =
         partitions.iter().filter(|rows| rows.id() != PartitionId::Control).cloned().collect();
     let mut values = BTreeMap::new();
@@ -270,6 +279,7 @@ fn views(holds: &Compiled, would: &Compiled, declared: Vec<Difference>) -> Vec<V
 /// Folds the views in every data partition, each up to where its rows are.
 async fn fold_all(
     log: Arc<dyn EventLog>,
+    stores: &Stores,
     partitions: &[Arc<dyn PartitionRows>],
     views: &[CompiledView],
     scratch_dir: &Path,
@@ -281,7 +291,13 @@ async fn fold_all(
         let id = rows.id();
         let end = rows.last().map_or(Offset(0), Offset::next);
         let dir = scratch_dir.join(format!("partition-{id}"));
-        let mut scratch = Scratch::open(Arc::clone(&log), id, views.to_vec(), dir)?;
+        let state = rows.state().await;
+        let state = state.map_err(|error| Error::new(ErrorKind::Retry, error.to_string()))?;
+        let beginning = match stores.get(&id) {
+            Some(store) => Beginning::of(&*log, store, id, &state.head).await?,
+            None => Beginning::default(),
+        };
+        let mut scratch = Scratch::open(Arc::clone(&log), id, views.to_vec(), beginning, dir)?;
         let told = watch.told;
         let each = &mut |_, folded| {
             told(PlanProgress { partition: id.to_string(), folded, end: end.0 });

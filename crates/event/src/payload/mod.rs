@@ -20,9 +20,9 @@ pub use serving::{
     LabelObserved, PredictionMade, RolloutChangeRequested, RolloutChanged, TrafficShare,
 };
 pub use system::{
-    ClockMode, ClockTickRequested, ClockTicked, LogOpened, RequestRejected, RulesRaised,
-    TopologyApplied, TopologyApplyRequested, ViewActivated, ViewBuilt, ViewPartitionBuilt,
-    ViewVersion, WriterClaimed,
+    ClockMode, ClockTickRequested, ClockTicked, LogOpened, LogTrimmed, OriginPosition,
+    RequestRejected, RulesRaised, TopologyApplied, TopologyApplyRequested, ViewActivated,
+    ViewBuilt, ViewPartitionBuilt, ViewVersion, WriterClaimed,
 };
 pub use tracking::{
     Artifact, ExperimentCreateRequested, ExperimentCreated, METRICS_MAX, Metric, MetricLogged,

@@ -114,6 +114,34 @@ pub struct ViewBuilt {
     pub built: Vec<ViewVersion>,
 }
 
+/// `headwater.log.trimmed`: a snapshot is the log's origin from here on, and the records before its
+/// positions are taken away. Written by the active process once it has found the snapshot whole, to
+/// control; each data partition gets a copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogTrimmed {
+    /// The snapshot's id.
+    pub snapshot: String,
+    /// Where it was when it was found whole.
+    pub place: String,
+    /// How far each partition was folded in it; control first.
+    #[schemars(length(min = 2))]
+    pub positions: Vec<OriginPosition>,
+}
+
+/// How far one partition was folded in the snapshot that is the log's origin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OriginPosition {
+    /// `control`, or the number of a data partition.
+    pub partition: String,
+    /// The last record that was folded; it is kept.
+    pub offset: u64,
+    /// The BLAKE3 chain with it, in hex.
+    #[schemars(regex(pattern = r"^[0-9a-f]{64}$"))]
+    pub chain: String,
+}
+
 /// A version of a feature view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -55,6 +55,19 @@ table! {
     }
 }
 
+table! {
+    /// Snapshots that became the log's origin: the records before them were taken away.
+    LogOrigin in "log"."origins" keyed by Position (
+    ) {
+        /// The snapshot's id.
+        snapshot: String,
+        /// Where it was when it became the origin.
+        place: String,
+        /// By partition, the last offset that is in the snapshot, and the chain there.
+        positions: Json,
+    }
+}
+
 impl DeadLetter {
     /// The letter of a record.
     pub fn of_record(record: &Record, event_type: Option<String>, refusal: &Refusal) -> Self {

@@ -14,6 +14,7 @@ pub fn built_in_tables() -> Vec<&'static Table> {
         log::DeadLetter::table(),
         log::Rejection::table(),
         log::AppliedTopology::table(),
+        log::LogOrigin::table(),
         features::FeatureViewRow::table(),
         features::FeatureViewVersion::table(),
         tracking::Experiment::table(),

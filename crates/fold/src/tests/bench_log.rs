@@ -76,7 +76,8 @@ impl Partition {
         let prefixes: Vec<_> = views.iter().map(|view| view.table.prefix()).collect();
         let ours = |key: &[u8]| prefixes.iter().any(|prefix| key.starts_with(prefix));
         let versions: Vec<_> = views.iter().map(|view| view.table.version_hex()).collect();
-        let mut beside = PartitionFold::for_backfill(self.fold.id(), views).unwrap();
+        let mut beside =
+            PartitionFold::for_backfill(self.fold.id(), views, &Stored::default()).unwrap();
         let mut rows = MemoryRows::default();
         for record in &self.records[..record.offset.0 as usize] {
             let commit = beside.fold(&rows, std::slice::from_ref(record)).unwrap();

@@ -95,8 +95,12 @@ fn a_history_that_is_folded_late_is_read_as_todays_events_are() {
     let data = &log.partitions[&PartitionId::Data(0)];
     let compiled = crate::Compiled::new(&headwater_event::Schemas::built_in().unwrap(), second());
     let views = compiled.unwrap().views;
-    let mut beside =
-        crate::PartitionFold::for_backfill(PartitionId::Data(0), views.clone()).unwrap();
+    let mut beside = crate::PartitionFold::for_backfill(
+        PartitionId::Data(0),
+        views.clone(),
+        &crate::Stored::default(),
+    )
+    .unwrap();
     let commit = beside.fold(&super::bench_log::MemoryRows::default(), &data.records).unwrap();
     let table = &views.iter().find(|view| view.table.name == "order_totals").unwrap().table;
     let (_, row) = commit.latest.iter().find(|(key, _)| key.starts_with(&table.prefix())).unwrap();

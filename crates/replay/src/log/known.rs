@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use headwater_engine::Result;
 use headwater_event::PartitionId;
-use headwater_fold::{LogIdentity, Position};
+use headwater_fold::{LogIdentity, Origin, Position};
 use headwater_store::{ErrorKind, PartitionStore, StoreSet};
 
 use super::{Finding, FindingKind, checkpoints::Checkpoint};
@@ -14,6 +14,7 @@ use crate::compare;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
     pub(crate) identity: Option<LogIdentity>,
+    pub(crate) origin: Option<Origin>,
     pub(crate) position: Option<Position>,
     pub(crate) checkpoints: Vec<Checkpoint>,
 }
@@ -66,9 +67,6 @@ pub(crate) fn ask(
     };
     let known = marks.into_iter().chain(kept.position);
     let checkpoints = known.map(|at| Checkpoint { offset: at.last, chain: at.chain }).collect();
-    Ok(Some(Known {
-        identity: kept.head.and_then(|head| head.log),
-        position: kept.position,
-        checkpoints,
-    }))
+    let (identity, origin) = kept.head.map_or((None, None), |head| (head.log, head.origin));
+    Ok(Some(Known { identity, origin, position: kept.position, checkpoints }))
 }

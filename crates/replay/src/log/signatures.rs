@@ -12,7 +12,8 @@ use super::{Finding, FindingKind};
 pub(crate) struct Signatures {
     id: PartitionId,
     verifier: Option<Verifier>,
-    epoch: u64,
+    /// `None` while nobody knows it, as the records before are gone.
+    epoch: Option<u64>,
     pub(crate) signed: u64,
     breaches: Vec<(Finding, u64)>,
     stale: u64,
@@ -21,7 +22,12 @@ pub(crate) struct Signatures {
 impl Signatures {
     /// With the key that the first record, or a store, tells; without one nothing can be checked.
     pub(crate) fn new(id: PartitionId, verifier: Option<Verifier>) -> Self {
-        Self { id, verifier, epoch: 0, signed: 0, breaches: Vec::new(), stale: 0 }
+        Self { id, verifier, epoch: Some(0), signed: 0, breaches: Vec::new(), stale: 0 }
+    }
+
+    /// The first records are gone: the epoch is that of the first one that is there.
+    pub(crate) fn begin_late(&mut self) {
+        self.epoch = None;
     }
 
     /// One more record.
@@ -54,15 +60,16 @@ impl Signatures {
     fn take_epoch(&mut self, record: &Record, epoch: u64) {
         let claims =
             decode(&record.body).is_ok_and(|event| event.event_type == names::WRITER_CLAIMED);
-        let expected = self.epoch + u64::from(claims);
+        let holds = self.epoch.unwrap_or(epoch.saturating_sub(u64::from(claims)));
+        let expected = holds + u64::from(claims);
         if epoch < expected {
             self.stale += 1;
         } else if epoch > expected {
-            let found = format!("epoch {epoch}, while epoch {} holds", self.epoch);
+            let found = format!("epoch {epoch}, while epoch {holds} holds");
             self.breach(record, FindingKind::EpochOrder, found);
-            self.epoch = epoch;
+            self.epoch = Some(epoch);
         } else {
-            self.epoch = epoch;
+            self.epoch = Some(epoch);
         }
     }
 

@@ -95,10 +95,10 @@ pub async fn verify_log(
     let walked = walked.await?;
     identities(&walked, &verify.heads, &mut report);
     unproven(&walked, stores.is_some(), &verify.heads, &mut report);
-    for Walked { audit, findings, remark, .. } in walked {
+    for Walked { audit, findings, remarks, .. } in walked {
         report.partitions.push(audit);
         report.findings.extend(findings);
-        report.remarks.extend(remark);
+        report.remarks.extend(remarks);
     }
     report.findings.sort_by_key(|finding| finding.partition);
     report.seconds = started.elapsed().as_secs_f64();
@@ -111,9 +111,9 @@ fn expectation(
     known: Option<Known>,
     heads: &[KeptHead],
 ) -> Expected {
-    let (identity, store) = match known {
-        Some(known) => (known.identity, Some(known.checkpoints)),
-        None => (None, None),
+    let (identity, origin, store) = match known {
+        Some(known) => (known.identity, known.origin, Some(known.checkpoints)),
+        None => (None, None, None),
     };
     let of_this: Vec<Checkpoint> = heads
         .iter()
@@ -121,7 +121,7 @@ fn expectation(
         .map(|head| Checkpoint { offset: head.offset, chain: head.chain })
         .collect();
     let heads = (!of_this.is_empty()).then_some(of_this);
-    Expected { id, data_partitions, identity, store, heads }
+    Expected { id, data_partitions, identity, origin, store, heads }
 }
 
 /// Reads one partition up to the end that it had at first.

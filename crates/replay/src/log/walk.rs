@@ -1,7 +1,7 @@
 //! One partition, record by record: pure, so that it can be tested with any records.
 
 use headwater_event::{Offset, PartitionId, Record, Verifier, payload::LogOpened};
-use headwater_fold::{LogIdentity, Position};
+use headwater_fold::{LogIdentity, Origin, Position};
 
 use super::{
     Finding, FindingKind, PartitionAudit,
@@ -17,6 +17,8 @@ pub(crate) struct Expected {
     pub(crate) data_partitions: u32,
     /// Who the log is by the store, if there is one.
     pub(crate) identity: Option<LogIdentity>,
+    /// What the log begins with by the store, if it was trimmed.
+    pub(crate) origin: Option<Origin>,
     pub(crate) store: Option<Vec<Checkpoint>>,
     pub(crate) heads: Option<Vec<Checkpoint>>,
 }
@@ -35,7 +37,10 @@ pub(crate) struct Walk {
     data_partitions: u32,
     signatures: Signatures,
     opened: Option<LogOpened>,
+    /// Whether the first record is the log's first.
+    begins: bool,
     findings: Vec<Finding>,
+    remarks: Vec<String>,
 }
 
 /// What a walk came to.
@@ -44,13 +49,17 @@ pub(crate) struct Walked {
     pub(crate) audit: PartitionAudit,
     pub(crate) opened: Option<LogOpened>,
     pub(crate) findings: Vec<Finding>,
-    pub(crate) remark: Option<String>,
+    pub(crate) remarks: Vec<String>,
 }
 
 impl Walk {
     /// Begins at the log's start, which is the first of all records unless some are gone.
     pub(crate) fn new(expected: Expected, start: Offset) -> Self {
-        let Expected { id, data_partitions, identity, store, heads } = expected;
+        let Expected { id, data_partitions, identity, origin, store, heads } = expected;
+        // What was known of records that are gone can't be compared any more.
+        let there = |known: Vec<Checkpoint>| {
+            known.into_iter().filter(|known| known.offset >= start).collect()
+        };
         let key = |log: &LogIdentity| Verifier::new(&log.verifying_key, log.log_id.clone());
         let verifier = identity.as_ref().and_then(key);
         let mut walk = Self {
@@ -58,17 +67,34 @@ impl Walk {
             chain: (start == Offset(0)).then_some([0; 32]),
             last: None,
             records: 0,
-            store: store.map(Checkpoints::new),
-            heads: heads.map(Checkpoints::new),
+            store: store.map(there).map(Checkpoints::new),
+            heads: heads.map(there).map(Checkpoints::new),
             identity,
             data_partitions,
             signatures: Signatures::new(id, verifier),
             opened: None,
+            begins: start == Offset(0),
             findings: Vec::new(),
+            remarks: Vec::new(),
         };
         if start > Offset(0) {
+            walk.signatures.begin_late();
             let gone = format!("the log begins at offset {start}: the records before are gone");
-            walk.find(FindingKind::BeginsLate, None, start, "a log from offset 0 on", gone);
+            match origin {
+                Some(origin) if start <= origin.offset => walk.remarks.push(format!(
+                    "partition {id}: {gone}; the log was trimmed when snapshot {} at {} had become its \
+                     origin, which holds what followed from them up to offset {}",
+                    origin.snapshot, origin.place, origin.offset
+                )),
+                Some(origin) => {
+                    let lawful = format!("a log from offset {} on, its origin", origin.offset);
+                    walk.find(FindingKind::BeginsLate, None, start, &lawful, gone);
+                }
+                None => {
+                    let whole = "a log from offset 0 on";
+                    walk.find(FindingKind::BeginsLate, None, start, whole, gone);
+                }
+            }
         }
         walk
     }
@@ -76,7 +102,7 @@ impl Walk {
     /// One more record.
     pub(crate) fn take(&mut self, record: &Record) {
         let offset = record.offset;
-        if self.records == 0 && self.chain.is_some() {
+        if self.records == 0 && self.begins {
             self.first(record);
         }
         if let Some(last) = self.last.filter(|last| offset <= *last) {
@@ -128,6 +154,7 @@ impl Walk {
         let signed = self.signatures.signed;
         let (breaches, remark) = self.signatures.finish();
         self.findings.extend(breaches);
+        self.remarks.extend(remark);
         let audit = PartitionAudit {
             partition: self.id,
             records: self.records,
@@ -137,7 +164,7 @@ impl Walk {
             store: store.map(|(agreement, _)| agreement),
             heads: heads.map(|(agreement, _)| agreement),
         };
-        Walked { audit, opened: self.opened, findings: self.findings, remark }
+        Walked { audit, opened: self.opened, findings: self.findings, remarks: self.remarks }
     }
 
     /// The first of all records names the log, and the key that all are signed with.

@@ -41,6 +41,7 @@ fn walk(records: &[Record], known: Vec<Checkpoint>) -> Walked {
         id: ID,
         data_partitions: 1,
         identity: None,
+        origin: None,
         store: Some(known.clone()),
         heads: Some(known),
     };

@@ -61,6 +61,10 @@ impl EventLog for AlteredLog {
         }
         .boxed()
     }
+
+    fn trim(&self, partition: PartitionId, before: Offset) -> BoxFuture<'_, Result<Offset>> {
+        self.log.trim(partition, before)
+    }
 }
 
 impl LogReader for AlteredReader {

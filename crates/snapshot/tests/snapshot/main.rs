@@ -17,3 +17,4 @@ mod place;
 mod prune;
 mod refusals;
 mod tail;
+mod trim;

@@ -21,6 +21,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 pub(crate) const PARTITIONS: u32 = 2;
+/// Some ten records.
+pub(crate) const SEGMENT_BYTES: u64 = 4_096;
 
 /// Where a log is.
 #[derive(Debug, Clone)]
@@ -54,12 +56,34 @@ macro_rules! on_every_log {
     };
 }
 
+/// The same, where an embedded log begins new segments often.
+macro_rules! on_every_log_in_segments {
+    ($name:ident) => {
+        mod $name {
+            use crate::place::{Kind, Place, SEGMENT_BYTES};
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_embedded() {
+                let place = Place::new(Kind::Embedded).with_segments(SEGMENT_BYTES);
+                super::tests::$name(place).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_kafka() {
+                super::tests::$name(Place::new(Kind::kafka())).await;
+            }
+        }
+    };
+}
+
 pub(crate) use on_every_log;
+pub(crate) use on_every_log_in_segments;
 
 /// A data folder, with a log of some kind.
 pub(crate) struct Place {
     pub(crate) dir: TempDir,
     kind: Kind,
+    log_options: Options,
 }
 
 /// What a partition was folded to: position and digests.
@@ -67,12 +91,20 @@ pub(crate) type Folded = BTreeMap<PartitionId, (Option<Position>, BTreeMap<Strin
 
 impl Place {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), kind }
+        let log_options = Options { data_partitions: Some(PARTITIONS), ..Options::default() };
+        Self { dir: tempfile::tempdir().unwrap(), kind, log_options }
+    }
+
+    /// A folder whose embedded log begins new segments often.
+    pub(crate) fn with_segments(self, segment_bytes: u64) -> Self {
+        let log_options = Options { segment_bytes, ..self.log_options.clone() };
+        Self { log_options, ..self }
     }
 
     /// Another data folder of the same log; of an embedded one, as it is now.
     pub(crate) fn copy_without_views(&self) -> Self {
         let copy = Self::new(self.kind.clone());
+        let copy = Self { log_options: self.log_options.clone(), ..copy };
         for folder in ["log", "keys"] {
             copy_folder(&self.path(folder), &copy.path(folder));
         }
@@ -93,8 +125,8 @@ impl Place {
     pub(crate) async fn open(&self) -> Engine {
         let log: Arc<dyn EventLog> = match &self.kind {
             Kind::Embedded => {
-                let options = Options { data_partitions: Some(PARTITIONS), ..Options::default() };
-                Arc::new(EmbeddedLog::create_or_open(self.path("log"), &options).unwrap())
+                let options = &self.log_options;
+                Arc::new(EmbeddedLog::create_or_open(self.path("log"), options).unwrap())
             }
             Kind::Kafka(_) => self.log().await,
         };
@@ -212,25 +244,32 @@ pub(crate) fn click(n: u64) -> Event {
     event
 }
 
-fn topology() -> Topology {
-    let yaml = "
+pub(crate) fn topology() -> Topology {
+    topology_that_sums("clicks: { count: all }")
+}
+
+/// The same, with this feature beside the sum of seconds.
+pub(crate) fn topology_that_sums(feature: &str) -> Topology {
+    let yaml = format!(
+        "
 event_types:
   app.page.clicked:
     description: Somebody clicked.
 entities:
   visitor:
     description: Who.
-    join_keys: { visitor: string }
+    join_keys: {{ visitor: string }}
 feature_views:
   visitor_clicks:
     description: Clicks of a visitor.
     entity: visitor
     from: app.page.clicked
-    keys: { visitor: subject }
+    keys: {{ visitor: subject }}
     features:
-      clicks: { count: all }
-      seconds: { sum: /seconds }
-";
+      {feature}
+      seconds: {{ sum: /seconds }}
+"
+    );
     let schema = json!({
         "type": "object",
         "required": ["page", "seconds"],
@@ -238,7 +277,7 @@ feature_views:
     });
     let file = |path: &str, text: String| SourceFile { path: path.to_owned(), text };
     let files = [
-        file("topology/app.yaml", yaml.to_owned()),
+        file("topology/app.yaml", yaml),
         file("schemas/app.page.clicked/v1.json", schema.to_string()),
     ];
     headwater_topology::check(&files, &|_| None).unwrap()
