@@ -272,6 +272,21 @@ impl PastPartition {
                 records.extend(batch.into_iter().filter(|record| record.offset <= at));
             }
         }
+        let taken = self.base.kept_from;
+        let first = records.first().map(|record| record.offset);
+        if let Some(place) = &place
+            && place.position.last < taken
+            && first.is_some_and(|first| first <= taken)
+        {
+            // Places at the ends of stretches were not marked always.
+            let what = format!(
+                "what partition {} knew after offset {at} can't be told: retention took rows from \
+                 which it is folded; ask for a moment some {} records later",
+                self.base.id,
+                marks::PLACE_EVERY
+            );
+            return Err(Error::new(ErrorKind::Reject, what));
+        }
         let before = match &place {
             Some(place) => Some((
                 PastRows::new(
