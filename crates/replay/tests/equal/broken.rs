@@ -86,7 +86,8 @@ async fn an_altered_version_is_found_at_its_moment_on_embedded() {
     let looks = looks(&acts);
     let plain = Plain::carried_out(1, &acts, &looks).await;
     let place = &plain.ended.place;
-    let before = moments::compare(&plain.ended, &plain, &looks, Kin::Records).await;
+    let now = place.moment().await;
+    let before = moments::compare(&plain.ended, &now, &plain, &looks, Kin::Records).await;
     assert_eq!(before, [""; 0]);
     {
         let stores = place.stores(Access::ReadWrite);
@@ -102,6 +103,7 @@ async fn an_altered_version_is_found_at_its_moment_on_embedded() {
         let commit = Commit { versions: vec![version], backfill: true, ..Commit::default() };
         store.commit(&commit).unwrap();
     }
-    let told = moments::compare(&plain.ended, &plain, &looks, Kin::Records).await;
+    let now = place.moment().await;
+    let told = moments::compare(&plain.ended, &now, &plain, &looks, Kin::Records).await;
     is_found(&told, "as of");
 }

@@ -22,14 +22,19 @@ const MODEL_BATCH: usize = 3;
 const TAKEN: &str = "is before what retention kept";
 
 /// In what a way's past differs from what the plain one saw when it was now.
-pub(crate) async fn compare(ended: &Ended, plain: &Plain, looks: &Looks, kin: Kin) -> Vec<String> {
-    let now = ended.place.moment().await;
+pub(crate) async fn compare(
+    ended: &Ended,
+    now: &Moment,
+    plain: &Plain,
+    looks: &Looks,
+    kin: Kin,
+) -> Vec<String> {
     let stood = ended.stood.iter();
     let positions = stood.map(|(at, stood)| (AsOf::Positions(stood.clone()), *at));
     let times = looks.times.iter().map(|(time, at)| (AsOf::Time(*time), *at));
     let mut told = Vec::new();
     for (as_of, at) in positions.chain(times) {
-        let Some(past) = at_moment(&ended.place, &now, &as_of).await else { continue };
+        let Some(past) = at_moment(&ended.place, now, &as_of).await else { continue };
         let differ = differences(&plain.seen[&at], &see(&past).await, kin);
         told.extend(differ.into_iter().map(|what| format!("as of {as_of}, act {at}: {what}")));
     }
@@ -97,10 +102,9 @@ impl Model {
     }
 
     /// In what the past of a place with the same records differs.
-    pub(crate) async fn compare(&self, place: &Place) -> Vec<String> {
+    pub(crate) async fn compare(&self, place: &Place, now: &Moment) -> Vec<String> {
         let as_of = AsOf::Positions(self.positions.clone());
-        let now = place.moment().await;
-        let Some(past) = at_moment(place, &now, &as_of).await else { return Vec::new() };
+        let Some(past) = at_moment(place, now, &as_of).await else { return Vec::new() };
         let mut seen = Seen { digests: digests(&past).await, ..Seen::default() };
         for rows in &past.partitions {
             for table in &self.tables[&rows.id()] {
@@ -114,9 +118,9 @@ impl Model {
 }
 
 /// In what a replay that goes no further than these positions differs.
-pub(crate) async fn verify_at(place: &Place, positions: Positions) -> Vec<String> {
+pub(crate) async fn verify_at(place: &Place, now: &Moment, positions: Positions) -> Vec<String> {
     let as_of = AsOf::Positions(positions.clone());
-    if at_moment(place, &place.moment().await, &as_of).await.is_none() {
+    if at_moment(place, now, &as_of).await.is_none() {
         return Vec::new();
     }
     told(place, positions).await

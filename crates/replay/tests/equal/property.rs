@@ -103,11 +103,12 @@ async fn told(case: &Case) -> Vec<String> {
     let mut models = Vec::new();
     for plain in [&one, &four] {
         let partitions = plain.ended.place.partitions;
-        let mut differ = moments::compare(&plain.ended, plain, &looks, Kin::Records).await;
+        let now = plain.ended.place.moment().await;
+        let mut differ = moments::compare(&plain.ended, &now, plain, &looks, Kin::Records).await;
         for shares in &case.moments.anywhere {
             let positions = moments::positions(&plain.ended, shares);
             let model = Model::at(&plain.ended.place, positions).await;
-            differ.extend(model.compare(&plain.ended.place).await);
+            differ.extend(model.compare(&plain.ended.place, &now).await);
             models.push((partitions, model));
         }
         differ.extend(moments::told(&plain.ended.place, Positions::new()).await);
@@ -118,17 +119,17 @@ async fn told(case: &Case) -> Vec<String> {
         let ended = carry_out(way, &acts, &looks, plain).await;
         let carried = matches!(way.course, Course::Carried { .. });
         let kin = if carried { Kin::Records } else { Kin::Partitions };
-        let now = see(&ended.place.moment().await).await;
-        let mut differ = differences(&plain.seen[&acts.len()], &now, kin);
+        let now = ended.place.moment().await;
+        let mut differ = differences(&plain.seen[&acts.len()], &see(&now).await, kin);
         differ.extend(answers(&acts, &plain.ended, &ended));
-        differ.extend(moments::compare(&ended, plain, &looks, kin).await);
+        differ.extend(moments::compare(&ended, &now, plain, &looks, kin).await);
         for (_, model) in models.iter().filter(|(p, _)| carried && *p == way.partitions) {
-            differ.extend(model.compare(&ended.place).await);
+            differ.extend(model.compare(&ended.place, &now).await);
         }
         differ.extend(moments::told(&ended.place, Positions::new()).await);
         for shares in &case.moments.anywhere {
             let positions = moments::positions(&ended, shares);
-            differ.extend(moments::verify_at(&ended.place, positions).await);
+            differ.extend(moments::verify_at(&ended.place, &now, positions).await);
         }
         told.extend(differ.into_iter().map(|what| format!("{way:?}: {what}")));
     }
