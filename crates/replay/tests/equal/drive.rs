@@ -47,7 +47,7 @@ impl<'a> Drive<'a> {
         let count = self.acts[at..end].iter().take_while(together).count();
         if count > 0 {
             let event = |act: &Act| match act {
-                Act::Submit(event) => event.clone(),
+                Act::Submit(event) => Event::clone(event),
                 other => panic!("{other:?}"),
             };
             let events = self.acts[at..at + count].iter().map(event).collect();
@@ -56,7 +56,7 @@ impl<'a> Drive<'a> {
         }
         let act = &self.acts[at];
         match act {
-            Act::Submit(event) => self.submit(engine, at, vec![event.clone()], ack).await,
+            Act::Submit(event) => self.submit(engine, at, vec![Event::clone(event)], ack).await,
             Act::SubmitAll(events) => {
                 // Their answers are as many as they are: the first stands for all.
                 let answers = submit(engine, events.clone(), ack).await;

@@ -19,7 +19,7 @@ const SHA_256: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
     /// An event is submitted.
-    Submit(Event),
+    Submit(Box<Event>),
     /// Events are submitted at once.
     SubmitAll(Vec<Event>),
     /// A record is appended past the edge, to the data partition of this number, counted around; so
@@ -52,7 +52,8 @@ pub(crate) fn acts(steps: &[Step]) -> Vec<Act> {
         Asked::ModelVersion { model: 0, run: Some(0) },
     ];
     let mut writer = Writer::default();
-    let mut acts: Vec<Act> = first.iter().map(|asked| Act::Submit(writer.ask(asked))).collect();
+    let mut acts: Vec<Act> =
+        first.iter().map(|asked| Act::Submit(Box::new(writer.ask(asked)))).collect();
     acts.extend(steps.iter().map(|step| writer.act(step)));
     acts
 }
@@ -74,16 +75,16 @@ struct Writer {
 impl Writer {
     fn act(&mut self, step: &Step) -> Act {
         match step {
-            Step::Tell(told) => Act::Submit(self.tell(told)),
-            Step::Ask(asked) => Act::Submit(self.ask(asked)),
+            Step::Tell(told) => Act::Submit(Box::new(self.tell(told))),
+            Step::Ask(asked) => Act::Submit(Box::new(self.ask(asked))),
             Step::Astray { told, by } => {
                 let event = self.tell(told);
                 let (record, subject) = (event.to_record(), Some(event.subject));
                 Act::Append { record, subject, by: u32::from(*by) }
             }
             Step::Broken { partition, kind } => broken(*kind, u32::from(*partition)),
-            Step::Again { back } => Act::Submit(self.earlier(*back)),
-            Step::Reused { back } => Act::Submit(other_content(self.earlier(*back))),
+            Step::Again { back } => Act::Submit(Box::new(self.earlier(*back))),
+            Step::Reused { back } => Act::Submit(Box::new(other_content(self.earlier(*back)))),
             Step::Burst { orders } => {
                 Act::SubmitAll((0..*orders).map(|n| self.tell(&order_of_burst(n))).collect())
             }
