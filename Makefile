@@ -21,6 +21,9 @@ demo: build ## The whole story on real purchases; leaves a data folder in DATA.
 test: ## Every test, those with a real Kafka broker and a real S3 server too; says how many ran.
 	@$(TOOLS); ops/test.sh
 
+conformance: ## What takes an hour or two: the property tests with many cases, on both logs.
+	@$(TOOLS); ops/conformance.sh
+
 lint: ## Formatting, clippy as errors, and the house rules.
 	@$(TOOLS); cargo fmt --all --check; \
 	cargo clippy --workspace --all-targets --quiet -- -D warnings; \
@@ -36,4 +39,4 @@ install: build ## Put `headwater` into ~/.local/bin.
 	@$(TOOLS); install -D "$$CARGO_TARGET_DIR/debug/headwater" "$$HOME/.local/bin/headwater"; \
 	echo "installed $$HOME/.local/bin/headwater"
 
-.PHONY: help build demo test lint readme bench install
+.PHONY: help build demo test conformance lint readme bench install

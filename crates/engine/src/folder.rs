@@ -84,7 +84,7 @@ impl Folder {
             return Ok(());
         }
         let Some(head) = snapshot.get_meta("head")? else { return Ok(()) };
-        let marks = vec![marks::place(position, &head)];
+        let marks = vec![marks::of_place(position, &head)];
         Ok(self.store.commit(&headwater_store::Commit { marks, ..Default::default() })?)
     }
 
@@ -178,9 +178,11 @@ impl Folder {
         &mut self,
         records: &[Record],
     ) -> Result<(headwater_store::Commit, Vec<(Offset, Outcome)>)> {
-        let commit =
-            self.fold.fold(&Rows { store: &self.store, before: self.before.as_ref() }, records)?;
-        let marks = self.marks(&commit);
+        let before = self.end_of_stretch(records)?;
+        let rows = Rows { store: &self.store, before: self.before.as_ref() };
+        let commit = self.fold.fold(&rows, records)?;
+        let mut marks = self.marks(&commit);
+        marks.extend(before);
         let (batch, outcomes) = store_commit(commit, marks);
         self.store.commit(&batch)?;
         Ok((batch, outcomes))
@@ -191,11 +193,28 @@ impl Folder {
         let Some(last) = self.last_place else { return Vec::new() };
         let far = |position: &&Position| position.last.0 >= last.0 + marks::PLACE_EVERY;
         let adopted = std::mem::take(&mut self.adopted);
-        let place = self.fold.position().filter(|position| adopted || far(position));
+        let length = self.store.seal_every();
+        let ends = |position: &&Position| position.last.next().0.is_multiple_of(length);
+        let place = self.fold.position().filter(|at| adopted || far(at) || ends(at));
         if let Some(place) = place {
             self.last_place = Some(place.last);
         }
         marks::of_commit(commit, place)
+    }
+
+    /// The place behind which another stretch begins, where a gap in the offsets hid the end of the one
+    /// before.
+    fn end_of_stretch(&self, records: &[Record]) -> Result<Option<Mark>> {
+        let stretch_of = |offset: Offset| offset.0 / self.store.seal_every();
+        let (Some(place), Some(position)) = (self.last_place, self.fold.position()) else {
+            return Ok(None);
+        };
+        let hidden = |record: &&Record| stretch_of(record.offset) > stretch_of(position.last);
+        if records.first().filter(hidden).is_none() || position.last <= place {
+            return Ok(None);
+        }
+        let head = self.fold.head().to_bytes()?;
+        Ok(Some(marks::of_place(position, &head)))
     }
 
     /// Sees to it that the history of views is there up to `until` (exclusive).

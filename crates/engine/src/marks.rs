@@ -6,8 +6,9 @@
 //! 0x03 │ offset u64 BE   a tick: n u64 LE │ time i64 LE │ watermark i64 LE, in microseconds
 //! ```
 //!
-//! Places stand at ends of batches, about [`PLACE_EVERY`] records apart. What a partition knew between two
-//! of them is told by folding the few records from the earlier one on.
+//! Places stand at ends of batches, about [`PLACE_EVERY`] records apart, and at the end of each stretch of
+//! history. What a partition knew between two of them is told by folding the few records from the earlier
+//! one on, which needs the rows as of it: retention takes whole stretches, and the place at their end stays.
 
 use headwater_event::{Offset, Timestamp};
 use headwater_fold::{Clock, Commit, PartitionError, Position};
@@ -55,12 +56,12 @@ pub(crate) fn of_commit(commit: &Commit, place: Option<&Position>) -> Vec<Mark> 
         value.extend_from_slice(&clock.watermark.micros().to_le_bytes());
         (key(TICK, *at), value)
     });
-    let place = place.map(|position| self::place(position, &commit.head));
+    let place = place.map(|position| of_place(position, &commit.head));
     topologies.chain(ticks).chain(place).collect()
 }
 
-/// A place: a position, and the head's stored form there.
-pub(crate) fn place(position: &Position, head: &[u8]) -> Mark {
+/// A place: where a partition is, and its head's stored form there.
+pub(crate) fn of_place(position: &Position, head: &[u8]) -> Mark {
     let mut value = position.to_bytes();
     value.extend_from_slice(head);
     (key(PLACE, position.last), value)

@@ -84,6 +84,12 @@ pub fn past_rows(
     Ok(PastRows::new(snapshot, history, at.0)?)
 }
 
+/// The first offset as of which rows can be read.
+pub(crate) fn kept_from(snapshot: &Snapshot) -> Result<Offset> {
+    let kept = snapshot.get_meta(KEPT_FROM)?.and_then(|bytes| bytes.try_into().ok());
+    Ok(kept.map_or(Offset(0), |bytes| Offset(u64::from_le_bytes(bytes))))
+}
+
 #[derive(Debug)]
 struct SnapshotRows {
     id: PartitionId,
@@ -113,14 +119,13 @@ impl SnapshotRows {
 
     /// What moments of the past are read from.
     fn base(&self, history: Arc<History>) -> Result<Base> {
-        let kept_from = self.snapshot.get_meta(KEPT_FROM)?.and_then(|bytes| bytes.try_into().ok());
         Ok(Base {
             id: self.id,
             snapshot: self.snapshot.clone(),
             history,
             last: self.position.map(|position| position.last),
             identity: self.head.log.clone(),
-            kept_from: Offset(kept_from.map_or(0, u64::from_le_bytes)),
+            kept_from: kept_from(&self.snapshot)?,
         })
     }
 }

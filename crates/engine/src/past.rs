@@ -17,7 +17,10 @@ use headwater_query::{
 use headwater_store::Snapshot;
 use headwater_topology::Topology;
 
-use crate::{Error, ErrorKind, Result, marks, moment::READ_WAIT};
+use crate::{
+    Error, ErrorKind, Result, marks,
+    moment::{READ_WAIT, kept_from},
+};
 
 /// One partition as the base of moments: its snapshot, and how far that is folded.
 #[derive(Debug, Clone)]
@@ -285,6 +288,20 @@ pub(crate) async fn known_at(
                 break;
             }
             records.extend(batch.into_iter().filter(|record| record.offset <= at));
+        }
+        let taken = kept_from(snapshot)?;
+        let first = records.first().map(|record| record.offset);
+        if let Some(place) = &place
+            && place.position.last < taken
+            && first.is_some_and(|first| first <= taken)
+        {
+            // Places at the ends of stretches were not marked always.
+            let what = format!(
+                "what partition {id} knew after offset {at} can't be told: retention took rows from which \
+                 it is folded; ask for a moment some {} records later",
+                marks::PLACE_EVERY
+            );
+            return Err(Error::new(ErrorKind::Reject, what));
         }
     }
     let before = match &place {

@@ -18,7 +18,7 @@ use headwater_topology::Retention;
 
 use crate::{
     Error, ErrorKind, Result, marks,
-    moment::KEPT_FROM,
+    moment::{KEPT_FROM, kept_from},
     shared::{PartitionShared, Shared},
 };
 
@@ -95,9 +95,7 @@ fn retain(partition: &PartitionShared) -> Result<()> {
     let since = Timestamp::from_micros(clock.time.micros().saturating_sub(span_micros));
     let Some(at) = marks::last_offset_at(&snapshot, since, Offset(last))? else { return Ok(()) };
     let horizon = at.next().0 - at.next().0 % partition.store.seal_every();
-    let kept_from = snapshot.get_meta(KEPT_FROM)?.and_then(|bytes| bytes.try_into().ok());
-    let kept_from = kept_from.map_or(0, u64::from_le_bytes);
-    if horizon <= kept_from.saturating_add(1) {
+    if horizon <= kept_from(&snapshot)?.0.saturating_add(1) {
         return Ok(());
     }
     let told = vec![(KEPT_FROM, (horizon - 1).to_le_bytes().to_vec())];

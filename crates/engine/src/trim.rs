@@ -112,7 +112,7 @@ impl Engine {
         };
         let head = serde_json::to_vec(&known.head)
             .map_err(|error| Error::new(ErrorKind::Bug, error.to_string()))?;
-        let marks = vec![marks::place(&position, &head)];
+        let marks = vec![marks::of_place(&position, &head)];
         store.commit(&headwater_store::Commit { marks, ..Default::default() })?;
         Ok(origin)
     }

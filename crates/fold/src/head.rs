@@ -61,6 +61,11 @@ impl Head {
         Self { format: HEAD_FORMAT, ..Self::default() }
     }
 
+    /// The stored form.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, PartitionError> {
+        serde_json::to_vec(self).map_err(|error| PartitionError::Json("head", error))
+    }
+
     /// Reads the stored form, if this program knows it.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PartitionError> {
         /// What must be known before the rest can be read.

@@ -213,7 +213,7 @@ impl PartitionFold {
             versions,
             seen,
             outbox,
-            head: serde_json::to_vec(&self.head).map_err(|e| PartitionError::Json("head", e))?,
+            head: self.head.to_bytes()?,
             position: self.position.map(Position::to_bytes).unwrap_or_default(),
             topologies,
             ticks,

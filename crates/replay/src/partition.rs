@@ -178,6 +178,15 @@ impl Replay<'_> {
                 "they are kept of now only; rows and versions as of then were compared",
             )),
         }
+        for version in on_disk.sums.keys().filter(|version| self.is_folded_later(version)) {
+            let table = tables.iter().find(|table| table.version_hex() == *version);
+            let table = table.map_or(UNDECLARED.to_owned(), headwater_fold::Table::full_name);
+            left_out.push(LeftOut::new(
+                format!("version {version} of {table} in partition {id}"),
+                "its history was folded later than that, when it came to be read: compare at a \
+                 moment from there on",
+            ));
+        }
         for (prefix, dropped) in &on_disk.dropped {
             let table = tables.of(prefix).map_or(UNDECLARED.to_owned(), |t| t.full_name());
             left_out.push(LeftOut::new(
@@ -223,7 +232,7 @@ impl Replay<'_> {
             by_version.keys().chain(kept_versions).chain(head.digests.keys()).collect();
         let mut views = BTreeMap::new();
         for version in versions {
-            if self.is_unfinished(version) {
+            if self.is_unfinished(version) || self.is_folded_later(version) {
                 continue;
             }
             let table = by_version.get(version).copied();
@@ -268,6 +277,20 @@ impl Replay<'_> {
             views.insert(version.clone(), view);
         }
         views
+    }
+
+    /// Whether rows of a version were added below the moment after it: the version was not read there,
+    /// and its history, or what it had missed, was folded when it was declared later.
+    fn is_folded_later(&self, version: &str) -> bool {
+        let Opened { id, as_of: Some(_), kept, .. } = self.opened else { return false };
+        let fold = self.folder.fold();
+        let compiled = fold.compiled();
+        let coming = compiled.coming.iter().filter(|view| view.live);
+        let mut folded = compiled.views.iter().chain(coming);
+        let versions = |head: &Head| head.digests.get(version).map_or(0, |digest| digest.versions);
+        *id != PartitionId::Control
+            && !folded.any(|view| view.table.version_hex() == version)
+            && kept.head.as_ref().map_or(0, versions) > versions(fold.head())
     }
 
     /// Whether this partition holds rows of a version that nobody can read: its history is being

@@ -168,6 +168,9 @@ async fn any_moment_is_what_it_was_on_kafka() {
 /// A stretch for tests: some events fill several.
 const STRETCH: u64 = 1_500;
 
+/// One that ends where no batch does.
+const ODD_STRETCH: u64 = 1_300;
+
 async fn sealed_history_reads_as_before(kind: Kind) {
     let place = Place::sealing(kind, STRETCH);
     let engine = place.open().await;
@@ -218,7 +221,7 @@ async fn sealed_history_reads_as_before_on_kafka() {
 }
 
 async fn retention_takes_old_versions_and_tells(kind: Kind) {
-    let place = Place::sealing(kind, STRETCH);
+    let place = Place::sealing(kind, ODD_STRETCH);
     let engine = place.open().await;
     let mut declared = topology(false);
     engine.apply_topology(&declared).await.unwrap();
@@ -256,7 +259,29 @@ async fn retention_takes_old_versions_and_tells(kind: Kind) {
     for seen in &seen[4..] {
         check(&engine, seen, &AsOf::Positions(seen.positions.clone())).await;
     }
+    heads_agree_with_rows_from_the_first_that_is_kept(&engine).await;
     engine.shutdown().await;
+}
+
+/// What a partition knew is folded from a place before it, by rows that retention must have left.
+async fn heads_agree_with_rows_from_the_first_that_is_kept(engine: &Engine) {
+    let now = engine.moment().await.unwrap();
+    let control = now.positions()[&PartitionId::Control];
+    let mut checked = 0;
+    for at in
+        (1..=6).flat_map(|stretch| [-1, 0, 7].map(|by| stretch * ODD_STRETCH.cast_signed() + by))
+    {
+        let data = (PartitionId::Data(0), Offset(at.cast_unsigned()));
+        let as_of = AsOf::Positions([(PartitionId::Control, control), data].into());
+        let Ok(past) = now.at(&as_of).await else { continue };
+        let table = past.compiled.view("visitor_clicks").unwrap().table.clone();
+        let rows = past.partitions.iter().find(|rows| rows.id() == data.0).unwrap();
+        let (start, end) = table.range();
+        let digest = rows.state().await.unwrap().head.digests[&table.version_hex()];
+        assert_eq!(digest.rows, rows.scan(start, end).count() as u64, "{as_of}");
+        checked += 1;
+    }
+    assert!(checked >= 3, "{checked}");
 }
 
 fn sealed_pieces(place: &Place) -> Vec<headwater_history::Piece> {

@@ -7,7 +7,7 @@ use headwater_event::{Offset, PartitionId};
 use headwater_replay::Verify;
 use headwater_store::{Access, Commit, Version};
 
-use crate::place::{Kind, Place, assert_empty, on_every_log, view_prefix};
+use crate::place::{Kind, Place, assert_empty, on_every_log, topology_with, view_prefix};
 
 on_every_log!(rows_at_any_moment_are_those_of_a_replay_up_to_it, random_moments);
 
@@ -37,6 +37,29 @@ async fn random_moments(kind: Kind) {
     }
     rows_seen.dedup();
     assert!(rows_seen.len() > 1, "the moments differ: {rows_seen:?}");
+}
+
+on_every_log!(history_that_was_folded_later_is_told_and_not_compared, folded_later);
+
+/// A view is changed and changed back: its second version has a history from the log's start, its first
+/// one what it missed meanwhile. As of before, no replay can have either.
+async fn folded_later(kind: Kind) {
+    let place = Place::with_readings(kind, 30).await;
+    let before = place.heads().await;
+    place.add_with(topology_with("max"), 30..60).await;
+    let between = place.heads().await;
+    place.add(60..90).await;
+    let after = place.heads().await;
+    for (heads, left_out) in [(before, 1), (between, 1), (after, 0)] {
+        let as_of = heads.iter().map(|head| (head.partition, head.offset)).collect();
+        let report = place.verify(|options| options.as_of = as_of).await;
+        assert!(report.is_equal(), "{report:?}");
+        let views = report.views.iter().filter(|view| view.table.contains("sensor_stats"));
+        assert!(views.clone().all(|view| view.replayed.versions > 0), "{report:?}");
+        assert!(views.count() > 0, "what was read then is compared");
+        let later = report.left_out.iter().filter(|left| left.reason.contains("folded later"));
+        assert_eq!(later.count(), left_out * 2, "in each data partition: {report:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -149,9 +149,14 @@ impl Place {
 
     /// Serves for a while: these readings come, the clock ticks, and a request is refused.
     pub(crate) async fn add(&self, readings: std::ops::Range<u32>) {
+        self.add_with(topology(), readings).await;
+    }
+
+    /// The same with another topology.
+    pub(crate) async fn add_with(&self, declared: Topology, readings: std::ops::Range<u32>) {
         let stores = self.stores(Access::ReadWrite);
         let engine = Engine::open(self.log_to_write().await, stores, self.config()).await.unwrap();
-        let mut declared = topology();
+        let mut declared = declared;
         declared.retention.versions_ms = self.keeps_ms;
         engine.apply_topology(&declared).await.unwrap();
         let end = readings.end;
@@ -283,6 +288,11 @@ fn refused(n: u32) -> Event {
 
 /// An app that reads sensors.
 pub(crate) fn topology() -> Topology {
+    topology_with("sum")
+}
+
+/// The same, with another aggregate of the values: another version of the view.
+pub(crate) fn topology_with(aggregate: &str) -> Topology {
     let yaml = "
 event_types:
   app.sensor.read: { description: A value was read. }
@@ -298,10 +308,11 @@ feature_views:
       readings: { count: all }
       total: { sum: /value, type: float64 }
 ";
+    let yaml = yaml.replace("sum:", &format!("{aggregate}:"));
     let schema = json!({"type": "object", "properties": {"value": {"type": "number"}}});
     let file = |path: &str, text: String| SourceFile { path: path.to_owned(), text };
     let files = [
-        file("topology/app.yaml", yaml.to_owned()),
+        file("topology/app.yaml", yaml),
         file("schemas/app.sensor.read/v1.json", schema.to_string()),
     ];
     headwater_topology::check(&files, &|_| None).unwrap()

@@ -1,0 +1,176 @@
+//! The topologies that a workload moves between.
+
+use std::{
+    collections::BTreeMap,
+    sync::{LazyLock, Mutex},
+};
+
+use headwater_event::Schemas;
+use headwater_fold::{Compiled, Table};
+use headwater_topology::{SourceFile, Topology};
+use proptest::prelude::*;
+use serde_json::json;
+
+/// What a topology declares beside what all do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Variant {
+    /// Another version of the view of orders.
+    pub(crate) most: bool,
+    /// Whether there is a view of pages.
+    pub(crate) pages: bool,
+    /// A second version of orders' schema; it can't be taken back.
+    pub(crate) second: bool,
+    /// For how many days versions are kept.
+    pub(crate) keeps_days: Option<u8>,
+}
+
+impl Variant {
+    /// What every workload begins with.
+    pub(crate) const FIRST: Self =
+        Self { most: false, pages: true, second: false, keeps_days: None };
+}
+
+pub(crate) fn variant() -> impl Strategy<Value = Variant> {
+    let keeps_days = prop_oneof![3 => Just(None), 1 => Just(Some(10))];
+    (any::<bool>(), any::<bool>(), prop::bool::weighted(0.3), keeps_days).prop_map(
+        |(most, pages, second, keeps_days)| Variant { most, pages: !pages, second, keeps_days },
+    )
+}
+
+/// The topology of a variant.
+pub(crate) fn topology(variant: Variant) -> Topology {
+    static KNOWN: Mutex<BTreeMap<Variant, Topology>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap();
+    known.entry(variant).or_insert_with(|| checked(variant)).clone()
+}
+
+fn checked(variant: Variant) -> Topology {
+    let Variant { most, pages, second, keeps_days } = variant;
+    let total = if second { "/amount" } else { "/total" };
+    let upcasts = "
+    upcasts:
+      v2:
+        - rename: { at: /total, to: amount }
+        - default: { at: /currency, value: USD }";
+    let most =
+        format!("\n      most: {{ max: {total}, type: \"decimal(18,2)\" }}").repeat(most.into());
+    let pages = PAGES.repeat(pages.into());
+    let upcasts = upcasts.repeat(second.into());
+    let keeps = keeps_days.map(|days| format!("retention:\n  versions: {days}d\n"));
+    let keeps = keeps.unwrap_or_default();
+    let yaml = format!(
+        "
+event_types:
+  app.order.placed:
+    description: Someone ordered something.{upcasts}
+  app.visit.made:
+    description: Someone looked at a page.
+entities:
+  customer:
+    description: Someone who orders.
+    join_keys: {{ customer: string }}
+  page:
+    description: Something to look at.
+    join_keys: {{ page: int64 }}
+feature_views:
+  order_totals:
+    description: What each customer ordered so far.
+    entity: customer
+    from: app.order.placed
+    keys: {{ customer: subject }}
+    features:
+      orders: {{ count: all }}
+      total: {{ sum: {total}, type: \"decimal(18,2)\" }}{most}
+      last_channel: {{ last: /channel }}
+      first_at: {{ min: time }}
+      last_at: {{ max: time }}
+    derived:
+      days_since:
+        sql: \"extract(day from read_time() - last_at)\"
+        type: int64
+  orders_weekly:
+    description: What each customer ordered in each week.
+    entity: customer
+    from: app.order.placed
+    keys: {{ customer: subject }}
+    window: {{ tumbling: 7d, origin: 1997-01-01 }}
+    features:
+      orders: {{ count: {total} }}
+      mean_total: {{ mean: {total}, type: \"decimal(18,2)\" }}
+      first_channel: {{ first: /channel }}
+  scores:
+    description: What a model says of each customer.
+    entity: customer
+    from: written
+    features:
+      score: {{ type: float64 }}
+      class: {{ type: string }}
+{pages}{keeps}"
+    );
+    let file = |path: &str, text: String| SourceFile { path: path.to_owned(), text };
+    let order = |total: &str, required: &[&str]| {
+        json!({
+            "type": "object",
+            "required": required,
+            "properties": {
+                total: {"type": ["number", "null"]},
+                "channel": {"type": "string"},
+                "currency": {"type": "string"},
+            },
+        })
+    };
+    let visit = json!({
+        "type": "object",
+        "required": ["page"],
+        "additionalProperties": false,
+        "properties": {"page": {"type": "integer"}, "seconds": {"type": ["number", "null"]}},
+    });
+    let mut files = vec![
+        file("topology/app.yaml", yaml),
+        file("schemas/app.order.placed/v1.json", order("total", &[]).to_string()),
+        file("schemas/app.visit.made/v1.json", visit.to_string()),
+    ];
+    if second {
+        let schema = order("amount", &["currency"]).to_string();
+        files.push(file("schemas/app.order.placed/v2.json", schema));
+    }
+    headwater_topology::check(&files, &|_| None)
+        .unwrap_or_else(|problems| panic!("{variant:?}: {problems:?}"))
+}
+
+/// A view whose keys span partitions.
+const PAGES: &str = "
+  page_visits:
+    description: How long each page was looked at.
+    entity: page
+    from: app.visit.made
+    features:
+      visits: { count: all }
+      seconds: { sum: /seconds }
+      mean_seconds: { mean: /seconds }
+      least: { min: /seconds }
+      most: { max: /seconds }
+      first_by: { first: subject }
+      last_by: { last: subject }
+";
+
+/// Every table of feature views that there can be, by version.
+pub(crate) fn view_tables() -> &'static BTreeMap<String, Table> {
+    static TABLES: LazyLock<BTreeMap<String, Table>> = LazyLock::new(|| {
+        let built_in = Schemas::built_in().unwrap();
+        let mut tables = BTreeMap::new();
+        for bits in 0..8 {
+            let variant = Variant {
+                most: bits & 1 == 1,
+                pages: bits & 2 == 2,
+                second: bits & 4 == 4,
+                keeps_days: None,
+            };
+            let compiled = Compiled::new(&built_in, topology(variant)).unwrap();
+            let of = |view: headwater_fold::CompiledView| (view.table.version_hex(), view.table);
+            tables.extend(compiled.views.into_iter().map(of));
+        }
+        tables
+    });
+    &TABLES
+}
