@@ -1,8 +1,9 @@
-//! What needs a program: `cargo xtask schemas | tables | tidy | bench`.
+//! What needs a program: `cargo xtask schemas | tables | tidy | bench | sizing`.
 #![allow(clippy::print_stdout, reason = "a command-line tool")]
 
 mod bench;
 mod schemas;
+mod sizing;
 mod tables;
 mod tidy;
 
@@ -16,7 +17,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   tables             write docs/tables.md from the tables' declarations
   tidy               check the house rules
   bench fold [--dev] measure the fold, in a release build unless --dev is given
-  bench store [--dev] measure what history costs, beside plain RocksDB and timestamps";
+  bench store [--dev] measure what history costs, beside plain RocksDB and timestamps
+  sizing [--binary HEADWATER] [--scale N] [--only WORD]
+                     measure disk, memory and processor time of each kind of event, in a release build";
 
 fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -29,6 +32,7 @@ fn main() -> Result<()> {
         ["bench", "fold", "--dev"] => bench::run(&root, "fold", true),
         ["bench", "store"] => bench::run(&root, "store", false),
         ["bench", "store", "--dev"] => bench::run(&root, "store", true),
+        ["sizing", options @ ..] => sizing::run(&root, options),
         _ => bail!(USAGE),
     }
 }
