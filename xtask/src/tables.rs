@@ -13,8 +13,9 @@ views too. Written by `cargo xtask tables` from the declarations in the code.
 
 Each table begins with `project` and ends with where the row comes from: `_event_source` and `_event_id`
 (the event that wrote it), `_partition`, `_offset` and `_appended_at` (that event's place on the log).
-`log.events` (the raw events), `log.positions` (how far each partition is folded) and `log.digests` are
-read from the log and the stores themselves; `DESCRIBE events` tells their columns.
+`log.events` (the raw events), `log.positions` (how far each partition is folded), `log.digests` and
+`log.storage` (what each partition keeps on the disk) are read from the log and the stores themselves;
+`DESCRIBE events` tells their columns.
 
 Functions beside DataFusion's own: `read_time()`, `json_value(text, pointer)`,
 `json_number(text, pointer)`, `json_int(text, pointer)`.

@@ -76,7 +76,7 @@ struct Sent {
 
 /// Measures one kind in an empty folder.
 pub(crate) fn measure(binary: &Path, work: &Path, kind: &Kind, scale: u64) -> Result<Measured> {
-    let server = Server::start(binary, work, VIEW)?;
+    let server = Server::start(binary, work, VIEW, 1)?;
     server.wait_quiet()?;
     let idle = server.memory()?;
     let before = (kind.before)();
@@ -119,6 +119,13 @@ pub(crate) fn measure(binary: &Path, work: &Path, kind: &Kind, scale: u64) -> Re
         first: little.memory,
         all: rest.memory,
     })
+}
+
+/// What a server takes that has not been sent anything, with so many data partitions.
+pub(crate) fn idle(binary: &Path, work: &Path, partitions: u32) -> Result<Memory> {
+    let server = Server::start(binary, work, VIEW, partitions)?;
+    server.wait_quiet()?;
+    server.memory()
 }
 
 impl Sample {

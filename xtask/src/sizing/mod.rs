@@ -21,6 +21,9 @@ use anyhow::{Context as _, Result, bail};
 
 use kinds::KINDS;
 
+/// Numbers of data partitions for which a server without events is looked at; the default among them.
+const PARTITIONS: [u32; 3] = [1, 4, 16];
+
 /// What was asked for.
 struct Options {
     /// A binary that is there; left out, it is built.
@@ -49,7 +52,14 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<()> {
         eprintln!("{measured:?}");
         all.push(measured);
     }
-    print::tables(&all);
+    let mut idle = Vec::new();
+    for partitions in if options.only.is_empty() { &PARTITIONS[..] } else { &[] } {
+        fs::create_dir_all(&work)?;
+        let measured = measure::idle(&binary, &work, *partitions);
+        fs::remove_dir_all(&work)?;
+        idle.push((*partitions, measured?));
+    }
+    print::tables(&all, &idle);
     Ok(())
 }
 

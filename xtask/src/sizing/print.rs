@@ -1,12 +1,24 @@
-//! The two tables of docs/sizing.md.
+//! The tables of docs/sizing.md.
 
-use super::measure::Measured;
+use super::{measure::Measured, server::Memory};
 
 const MILLION: f64 = 1e6;
 const MB: f64 = 1e6;
 
-/// Prints both.
-pub(crate) fn tables(all: &[Measured]) {
+/// Prints them.
+pub(crate) fn tables(all: &[Measured], idle: &[(u32, Memory)]) {
+    disk(all);
+    rows(all);
+    process(all);
+    for (partitions, memory) in idle {
+        println!(
+            "\nno events, {partitions} data partitions: {}",
+            megabytes(memory.resident as f64 / MB)
+        );
+    }
+}
+
+fn disk(all: &[Measured]) {
     println!("| kind | JSON | log | repeats | tail | sealed | after retention | marks |");
     println!("|---|---|---|---|---|---|---|---|");
     for kind in all {
@@ -22,6 +34,10 @@ pub(crate) fn tables(all: &[Measured]) {
         ];
         println!("| {} | {} |", kind.name, cells.map(megabytes).join(" | "));
     }
+}
+
+/// What does not grow with the events, or not in step with them.
+fn rows(all: &[Measured]) {
     println!("\n| kind | events | rows | bytes a row | tail left | outbox | WAL |");
     println!("|---|---|---|---|---|---|---|");
     for kind in all {
@@ -37,6 +53,9 @@ pub(crate) fn tables(all: &[Measured]) {
             megabytes(wal as f64 / MB),
         );
     }
+}
+
+fn process(all: &[Measured]) {
     println!("\n| kind | CPU s | events/s | idle | after the first part | after all | peak |");
     println!("|---|---|---|---|---|---|---|");
     for kind in all {
@@ -72,6 +91,9 @@ fn scaled(bytes: u64, events: f64) -> f64 {
 }
 
 fn megabytes(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
     if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 

@@ -41,7 +41,7 @@ pub(crate) struct Memory {
 
 impl Server {
     /// Makes an app with one more view in `work`, and starts a server for it.
-    pub(crate) fn start(binary: &Path, work: &Path, view: &str) -> Result<Self> {
+    pub(crate) fn start(binary: &Path, work: &Path, view: &str, partitions: u32) -> Result<Self> {
         headwater(binary, work, &["init", "app"])?;
         append(work, view)?;
         let ticks = Command::new("getconf").arg("CLK_TCK").output()?.stdout;
@@ -49,7 +49,7 @@ impl Server {
         let process = Command::new(binary)
             .current_dir(work)
             .args(["serve", "--data", "data", "--topology", "app/topology"])
-            .args(["--http", "127.0.0.1:0", "--partitions", "1", "--json"])
+            .args(["--http", "127.0.0.1:0", "--json", "--partitions", &partitions.to_string()])
             .stdout(Stdio::null())
             .stderr(errors)
             .spawn()?;
