@@ -21,7 +21,7 @@ const STRETCH: u64 = 131_072;
 /// Records that stay in the first stretch, with room for what was there before and for the clock.
 const FIRST_RECORDS: u64 = 120_000;
 /// Stretches that are sealed for each unit of `--scale`.
-const STRETCHES: u64 = 3;
+const STRETCHES: u64 = 2;
 
 const VIEW: &str = "  scores:
     description: What a model says of each customer.
