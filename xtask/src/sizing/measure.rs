@@ -20,8 +20,10 @@ use super::{
 const STRETCH: u64 = 131_072;
 /// Records that stay in the first stretch, with room for what was there before and for the clock.
 const FIRST_RECORDS: u64 = 120_000;
-/// Stretches that are sealed for each unit of `--scale`.
-const STRETCHES: u64 = 2;
+/// Stretches of a data partition that are sealed for each unit of `--scale`.
+const DATA_STRETCHES: u64 = 2;
+/// Stretches of control: each request waits for its decision.
+const CONTROL_STRETCHES: u64 = 1;
 
 const VIEW: &str = "  scores:
     description: What a model says of each customer.
@@ -85,7 +87,9 @@ pub(crate) fn measure(binary: &Path, work: &Path, kind: &Kind, scale: u64) -> Re
     }
     let empty = sample(&server, kind)?;
     let first = FIRST_RECORDS / kind.records;
-    let events = (STRETCHES * scale * STRETCH + FIRST_RECORDS) / kind.records;
+    let stretches =
+        if kind.partition == "control" { CONTROL_STRETCHES } else { DATA_STRETCHES } * scale;
+    let events = (stretches * STRETCH + FIRST_RECORDS) / kind.records;
     let little = send_range(&server, work, kind, 0..first)?;
     let unsealed = sample(&server, kind)?;
     ensure!(unsealed.next <= STRETCH, "the first events don't fit one stretch: {}", unsealed.next);
