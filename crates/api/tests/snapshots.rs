@@ -8,7 +8,7 @@ use headwater_engine::{Engine, EngineConfig};
 use headwater_log::MemoryLog;
 use headwater_objects::Properties;
 use headwater_query::{Limits, Sql};
-use headwater_snapshot::{HistoryFolder, Maker, Source};
+use headwater_snapshot::{Maker, Source};
 use headwater_store::{Access, StoreOptions, StoreSet};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
@@ -22,7 +22,6 @@ async fn start(dir: &Path, with_maker: bool) -> (String, Engine) {
     let sql = Arc::new(Sql::new(Limits::default()).unwrap());
     let maker = Maker::new(Source {
         partitions: engine.stores(),
-        history: Arc::new(HistoryFolder::new(dir)),
         data_dir: dir.to_owned(),
         scratch_dir: dir.join("scratch"),
     });

@@ -19,6 +19,7 @@ mod demo;
 mod digest;
 mod events;
 mod exit;
+mod history_choice;
 mod init;
 mod log;
 mod log_choice;

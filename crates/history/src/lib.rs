@@ -18,6 +18,7 @@ mod file;
 mod file_scan;
 mod folder;
 mod group;
+mod kept;
 mod layout;
 mod past;
 mod piece;

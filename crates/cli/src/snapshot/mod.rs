@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use headwater_event::PartitionId;
 use headwater_objects::Objects;
-use headwater_snapshot::{HistoryFolder, Maker, Progress, Source, Step};
+use headwater_snapshot::{Maker, Progress, Source, Step};
 use headwater_store::PartitionStore;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
@@ -93,7 +93,6 @@ pub(crate) async fn run(command: SnapshotCommand) -> anyhow::Result<Exit> {
 pub(crate) fn maker(data_dir: &Path, partitions: Vec<(PartitionId, Arc<PartitionStore>)>) -> Maker {
     Maker::new(Source {
         partitions,
-        history: Arc::new(HistoryFolder::new(data_dir)),
         data_dir: data_dir.to_owned(),
         scratch_dir: data_dir.join("scratch"),
     })

@@ -15,6 +15,7 @@ mod as_of;
 mod crash;
 mod docs;
 mod general;
+mod history;
 mod init;
 mod misuse;
 mod produce;
