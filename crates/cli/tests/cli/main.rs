@@ -21,6 +21,7 @@ mod misuse;
 mod produce;
 mod proof;
 mod run;
+mod schema;
 mod serve;
 mod snapshot;
 mod topology;
