@@ -45,7 +45,7 @@ pub(crate) struct PlaceArgs {
     pub(crate) place: String,
     /// A file of object storage's properties, key=value a line; AWS_… variables hold, too
     #[arg(long, value_name = "FILE")]
-    objects_config: Option<PathBuf>,
+    pub(crate) objects_config: Option<PathBuf>,
 }
 
 impl PlaceArgs {
@@ -69,6 +69,11 @@ impl PlaceArgs {
                  --objects-config to `headwater serve` instead",
             ));
         }
+        self.whole()
+    }
+
+    /// The place with a whole path, for who is told of it elsewhere.
+    pub(crate) fn whole(&self) -> anyhow::Result<String> {
         if self.place.contains("://") {
             return Ok(self.place.clone());
         }
