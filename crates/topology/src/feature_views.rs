@@ -199,7 +199,8 @@ fn read_hopping(
     origin_ms: i64,
     problems: &mut Problems,
 ) -> Option<Window> {
-    let help = "say how long a window is and how often one begins, as in { hopping: 7d, every: 1d }";
+    let help =
+        "say how long a window is and how often one begins, as in { hopping: 7d, every: 1d }";
     if let Some(tumbling) = window.entry("tumbling") {
         let told = format!("{} is tumbling and hopping at once", window.what);
         problems.add(tumbling.at, told, help);
@@ -210,7 +211,8 @@ fn read_hopping(
         .ok();
     let every = window.needed_text("every", help, problems).parse(problems, |text| {
         let every = parse_duration(&text)?;
-        let help = "a window is as long as some whole number of steps, as in { hopping: 7d, every: 1d }";
+        let help =
+            "a window is as long as some whole number of steps, as in { hopping: 7d, every: 1d }";
         match size {
             Some(size) if every <= 0 || size % every != 0 => Err(Complaint::new(
                 format!("windows of {size} ms can't begin every {every} ms"),

@@ -81,11 +81,7 @@ fn windows_may_begin_more_often_than_they_are_long() {
     let of = |window: &str| view(&format!("{features}    window: {window}\n")).window;
     assert_eq!(
         of("{ hopping: 7d, every: 1d, origin: 1970-01-02 }"),
-        Some(Window::Hopping {
-            size_ms: 604_800_000,
-            every_ms: 86_400_000,
-            origin_ms: 86_400_000
-        })
+        Some(Window::Hopping { size_ms: 604_800_000, every_ms: 86_400_000, origin_ms: 86_400_000 })
     );
     for (window, told) in [
         ("{ hopping: 7d }", "every"),

@@ -256,12 +256,14 @@ pub(crate) fn windows_of(window: &Window, time_micros: i64) -> Vec<(i64, i64)> {
         Window::Hopping { size_ms, every_ms, origin_ms } => (size_ms, every_ms, origin_ms),
     };
     let micros = |ms: &i64| ms.saturating_mul(1_000);
-    let (size, every, origin) = (micros(size_ms).max(1), micros(every_ms).max(1), micros(origin_ms));
+    let (size, every, origin) =
+        (micros(size_ms).max(1), micros(every_ms).max(1), micros(origin_ms));
     let last = time_micros
         .saturating_sub(origin)
         .div_euclid(every)
         .saturating_mul(every)
         .saturating_add(origin);
-    let starts = (0..size / every).rev().map(|hops| last.saturating_sub(hops.saturating_mul(every)));
+    let starts =
+        (0..size / every).rev().map(|hops| last.saturating_sub(hops.saturating_mul(every)));
     starts.map(|start| (start, start.saturating_add(size))).collect()
 }

@@ -54,7 +54,7 @@ async fn every_table_has_rows_on_embedded() {
     for table in by_clients {
         assert!(seen.rows.contains_key(&table.version_hex()), "{}", table.full_name());
     }
-    for view in ["order_totals", "orders_weekly", "scores"] {
+    for view in ["order_totals", "orders_weekly", "orders_of_three_days", "scores"] {
         let query = seen.answers.iter().find(|(query, _)| query.ends_with(&format!(".{view}")));
         assert!(query.is_some_and(|(_, rows)| !rows.is_empty()), "{view}");
     }
