@@ -20,6 +20,7 @@ mod folder;
 mod group;
 mod kept;
 mod layout;
+mod lead;
 mod past;
 mod piece;
 mod rewrite;
