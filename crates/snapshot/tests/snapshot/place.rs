@@ -143,13 +143,20 @@ impl Place {
     }
 
     pub(crate) async fn open(&self) -> Engine {
-        let log: Arc<dyn EventLog> = match &self.kind {
+        self.open_on(self.log_to_write().await).await
+    }
+
+    pub(crate) async fn log_to_write(&self) -> Arc<dyn EventLog> {
+        match &self.kind {
             Kind::Embedded => {
                 let options = &self.log_options;
                 Arc::new(EmbeddedLog::create_or_open(self.path("log"), options).unwrap())
             }
             Kind::Kafka(_) => self.log().await,
-        };
+        }
+    }
+
+    pub(crate) async fn open_on(&self, log: Arc<dyn EventLog>) -> Engine {
         let stores = self.stores(Access::ReadWrite);
         let config = EngineConfig {
             clock: ClockMode::Given,
