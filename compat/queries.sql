@@ -13,5 +13,6 @@ select reason, event_type, subject, detail from rejections order by reason, even
 select reason, event_type, key, detail from dead_letters order by reason, event_type, key, detail
 select name, active, version from feature_views order by name
 select type, dataschema, count(*) as n from events group by type, dataschema order by type, dataschema
+select customer, window_start, orders from orders_of_two_days order by customer, window_start
 select hash from topologies order by hash
 select sum(records) as records, sum(accepted) as accepted, sum(repeats) as repeats, sum(rejections) as rejections, sum(dead_letters) as dead_letters, sum(misrouted) as misrouted from positions

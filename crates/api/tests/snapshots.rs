@@ -8,7 +8,7 @@ use headwater_engine::{Engine, EngineConfig};
 use headwater_log::MemoryLog;
 use headwater_objects::Properties;
 use headwater_query::{Limits, Sql};
-use headwater_snapshot::{HistoryFolder, Maker, Source};
+use headwater_snapshot::{Maker, Source};
 use headwater_store::{Access, StoreOptions, StoreSet};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
@@ -22,7 +22,6 @@ async fn start(dir: &Path, with_maker: bool) -> (String, Engine) {
     let sql = Arc::new(Sql::new(Limits::default()).unwrap());
     let maker = Maker::new(Source {
         partitions: engine.stores(),
-        history: Arc::new(HistoryFolder::new(dir)),
         data_dir: dir.to_owned(),
         scratch_dir: dir.join("scratch"),
     });
@@ -121,4 +120,39 @@ async fn a_server_without_a_folder_makes_none() {
     let answer = refused(post(&url, "application/json", "/x").await).await;
     assert_eq!(answer, (409, "snapshot_refused".to_owned()));
     engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_trimmed_to_a_snapshot() {
+    let dir = tempfile::tempdir().unwrap();
+    let (url, engine) = start(&dir.path().join("data"), true).await;
+    let at = dir.path().join("snapshots");
+    let at = at.to_str().unwrap();
+    let made: Value = post(&url, "application/json", at).await.json().await.unwrap();
+    let url = url.replace("/snapshots", "/log/trim");
+    let trim = async |body: Value| Client::new().post(&url).json(&body).send().await.unwrap();
+    let (place, id) = (at, made["id"].clone());
+    assert_eq!(refused(trim(json!({ "place": place })).await).await, (400, "bad_body".into()));
+    let unknown = json!({ "place": place, "snapshot": "0199e2c5-8f3a-7c1e-9b4d-2f6a7c8d9e0f" });
+    assert_eq!(refused(trim(unknown).await).await, (409, "snapshot_refused".into()));
+    let relative = json!({ "place": "here", "snapshot": id });
+    assert_eq!(refused(trim(relative).await).await, (400, "bad_parameter".into()));
+    let plain = Client::new().post(&url).body("{}").send().await.unwrap();
+    assert_eq!(refused(plain).await, (415, "unsupported_media_type".into()));
+
+    let response = trim(json!({ "place": place, "snapshot": id })).await;
+    assert_eq!(response.status(), 200);
+    let trimmed: Value = response.json().await.unwrap();
+    assert_eq!(trimmed["snapshot"], id);
+    // A log in memory loses exactly what is before the snapshot's last record.
+    assert_eq!(trimmed["begins"], made["positions"]);
+
+    // Of another log.
+    let (other_url, other) = start(&dir.path().join("other"), true).await;
+    let other_url = other_url.replace("/snapshots", "/log/trim");
+    let body = json!({ "place": place, "snapshot": id });
+    let response = Client::new().post(&other_url).json(&body).send().await.unwrap();
+    assert_eq!(refused(response).await, (409, "trim_refused".into()));
+    engine.shutdown().await;
+    other.shutdown().await;
 }

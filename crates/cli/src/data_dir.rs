@@ -7,6 +7,7 @@
 //!   log/           the embedded log, unless the log is on Kafka
 //!   store/         a RocksDB for each partition
 //!   history/       sealed history, if there is any
+//!   history.json   where sealed history is kept besides, and history.id by which that place knows the folder
 //!   scratch/       what is folded or put aside for a while; emptied at each start
 //!   keys/          the key that control records are signed with
 //!   artifacts/     what is too large for an event, by SHA-256
@@ -27,7 +28,13 @@ use headwater_log::EventLog;
 use headwater_query::Moment;
 use headwater_store::{Access, StoreOptions, StoreSet};
 
-use crate::{exit::misuse, log_choice::LogChoice, log_url::LogUrl, server_file};
+use crate::{
+    exit::misuse,
+    history_choice::{self, HistoryChoice},
+    log_choice::LogChoice,
+    log_url::LogUrl,
+    server_file,
+};
 
 /// A command that only looks whether the folder is in use holds its lock for a moment.
 const LOCK_WAIT: Duration = Duration::from_millis(500);
@@ -57,6 +64,8 @@ pub(crate) struct WriterOptions {
     pub(crate) log: Option<LogUrl>,
     /// A file of librdkafka's properties.
     pub(crate) log_config: Option<PathBuf>,
+    /// Where sealed history is kept; left out, as the folder remembers.
+    pub(crate) history: Option<HistoryChoice>,
     /// The number of data partitions of a new log.
     pub(crate) partitions: Option<u32>,
 }
@@ -130,9 +139,10 @@ impl DataDir {
         if known.as_ref() != Some(&choice) {
             choice.write(&self.0)?;
         }
+        let elsewhere = history_choice::to_write(&self.0, options.history).await?;
         let stores = StoreSet::open(&self.0, Access::ReadWrite, StoreOptions::default())
             .context("failed to open the stores")?;
-        Ok((log, stores))
+        Ok((log, stores.keeping_history(elsewhere)))
     }
 
     /// Opens an engine within this process, with the settings of a server.
@@ -164,6 +174,7 @@ impl DataDir {
         let log = choice.open_read_only(&self.0).await?;
         let stores = StoreSet::open(&self.0, Access::ReadOnly, StoreOptions::default())
             .context("failed to open the stores")?;
+        let stores = stores.keeping_history(history_choice::to_read(&self.0)?);
         Ok(Reader { log, stores })
     }
 

@@ -19,6 +19,7 @@ mod demo;
 mod digest;
 mod events;
 mod exit;
+mod history_choice;
 mod init;
 mod log;
 mod log_choice;
@@ -29,6 +30,7 @@ mod output;
 mod produce;
 mod properties;
 mod replay;
+mod schema;
 mod serve;
 mod server_file;
 mod snapshot;
@@ -78,7 +80,7 @@ enum Command {
     /// Fold the log again, and compare.
     #[command(subcommand)]
     Replay(replay::ReplayCommand),
-    /// Check the log itself.
+    /// Check the log itself, or trim it to a snapshot.
     #[command(subcommand)]
     Log(log::LogCommand),
     /// Tell the digest of each view, or of the log: equal digests, equal rows.
@@ -86,6 +88,9 @@ enum Command {
     /// Make, list, restore and remove snapshots of the views.
     #[command(subcommand, visible_alias = "backup")]
     Snapshot(snapshot::SnapshotCommand),
+    /// Draft schemas from events that there are.
+    #[command(subcommand)]
+    Schema(schema::SchemaCommand),
     /// Write a working topology, schema, sample and test to start from.
     Init(init::InitArgs),
 }
@@ -115,6 +120,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Log(command) => log::run(command).await,
         Command::Digest(args) => digest::run(args).await,
         Command::Snapshot(command) => snapshot::run(command).await,
+        Command::Schema(command) => schema::run(command),
         Command::Init(args) => init::run(args),
     }?;
     Ok(exit.into())

@@ -29,7 +29,7 @@ impl Beginning {
     ) -> Result<Self> {
         let Some(origin) = &head.origin else { return Ok(Self::default()) };
         let snapshot = store.snapshot();
-        let history = Arc::new(History::new(store.data_dir(), &id.to_string()));
+        let history = Arc::new(History::of(store, &id.to_string()));
         let at = origin.offset;
         let known = known_at(log, id, &snapshot, &history, at).await?;
         let position = known.position.filter(|position| is_origin(position, origin));

@@ -34,6 +34,8 @@ pub(crate) async fn run(engine: Engine) {
                     seen = Some(activity);
                     ticked_at = Instant::now();
                 }
+                // An engine that is shut down leaves its time where it is.
+                Err(_) if engine.shared().is_stopping() => {}
                 Err(error) => tracing::warn!(%error, "the clock could not tick; it tries again"),
             }
         }

@@ -86,7 +86,7 @@ impl Engine {
             let scratch = config.scratch_dir.clone();
             folders.push(Folder::resume(Arc::clone(&log), Arc::clone(&store), id, scratch).await?);
             at_start.insert(id, log.end(id).await?);
-            let history = Arc::new(History::new(stores.data_dir(), &id.to_string()));
+            let history = Arc::new(History::of(&store, &id.to_string()));
             partitions.insert(id, Arc::new(PartitionShared::new(id, store, history)));
         }
         let built_in = Schemas::built_in()

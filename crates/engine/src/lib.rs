@@ -25,6 +25,7 @@ mod edge;
 mod engine;
 mod error;
 mod folder;
+mod history_place;
 mod keys;
 mod marks;
 mod moment;
@@ -47,8 +48,9 @@ pub use config::EngineConfig;
 pub use engine::{Engine, PartitionStatus};
 pub use error::{Error, ErrorKind};
 pub use folder::Folder;
+pub use history_place::HistoryPlace;
 pub use marks::positions as marked_positions;
-pub use moment::{open_moment, past_rows, stored_rows};
+pub use moment::{open_moment, stored_rows};
 pub use plan::{
     EntityDifference, FeatureDifference, Plan, PlanProgress, PlanWatch, ValuesPlan, ViewPlan, plan,
 };

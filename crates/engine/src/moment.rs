@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use headwater_event::{Offset, PartitionId, Record, Timestamp, payload::ClockMode};
 use headwater_fold::{Head, LogIdentity, PartitionFold, Position, Stored};
-use headwater_history::{History, PastRows};
+use headwater_history::History;
 use headwater_log::{EventLog, ReadLimits};
 use headwater_query::{EventSource, Moment, PartitionRows, PartitionState, ReadError, StorageItem};
 use headwater_store::{PartitionStore, Snapshot, StoreSet};
@@ -29,8 +29,9 @@ pub(crate) const KEPT_FROM: &str = "kept_from";
 pub async fn open_moment(log: Arc<dyn EventLog>, stores: &StoreSet) -> Result<Moment> {
     let open = |id: PartitionId| {
         let name = id.to_string();
-        let history = Arc::new(History::new(stores.data_dir(), &name));
-        Ok((id, stores.partition(&name)?, history))
+        let store = stores.partition(&name)?;
+        let history = Arc::new(History::of(&store, &name));
+        Ok((id, store, history))
     };
     let partitions: Vec<_> =
         PartitionId::all(log.data_partitions()).map(open).collect::<Result<_>>()?;
@@ -71,17 +72,6 @@ pub(crate) fn moment_of(
         read_time,
         past: Arc::new(LogPast { log, events, bases, read_time }),
     })
-}
-
-/// The rows of a store as of an offset, by the tail and the sealed files of its data folder.
-pub fn past_rows(
-    stores: &StoreSet,
-    id: PartitionId,
-    snapshot: Snapshot,
-    at: Offset,
-) -> Result<PastRows> {
-    let history = Arc::new(History::new(stores.data_dir(), &id.to_string()));
-    Ok(PastRows::new(snapshot, history, at.0)?)
 }
 
 /// The first offset as of which rows can be read.

@@ -7,10 +7,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use headwater_event::{Offset, Schemas, Timestamp};
+use headwater_event::{Offset, PartitionId, Schemas, Timestamp};
 use headwater_fold::{Compiled, Table, family::built_in_tables};
 use headwater_history::{Piece, SealReport};
 use headwater_store::{Commit, Snapshot};
@@ -24,6 +24,8 @@ use crate::{
 
 /// How often the sealer looks whether a partition has passed the end of a stretch.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often the folder of files that are kept elsewhere is held to its bound.
+const ROOM_EVERY: Duration = Duration::from_secs(60);
 /// How long it rests after a failure: a full disk, most likely. History waits in the tail meanwhile.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
@@ -36,11 +38,11 @@ pub(crate) fn start(shared: Arc<Shared>) -> Result<std::thread::JoinHandle<()>> 
 }
 
 fn run(shared: &Shared) {
+    let mut kept = BTreeMap::new();
     while !shared.is_stopping() {
         let mut rest = LOOK_EVERY;
         for (id, partition) in &shared.partitions {
-            let done = seal_all(shared, partition).and_then(|()| retain(partition));
-            if let Err(error) = done {
+            if let Err(error) = look_after(shared, partition, &mut kept) {
                 tracing::error!(partition = %id, %error, "history was not sealed; trying again");
                 rest = RETRY_AFTER;
             }
@@ -50,6 +52,27 @@ fn run(shared: &Shared) {
             rest = rest.saturating_sub(LOOK_EVERY);
         }
     }
+}
+
+/// Does what is due in a partition. `kept` tells when its folder was last held to its bound, and that all
+/// that was sealed before this process is kept where it is to be.
+fn look_after(
+    shared: &Shared,
+    partition: &PartitionShared,
+    kept: &mut BTreeMap<PartitionId, Instant>,
+) -> Result<()> {
+    match kept.get(&partition.id) {
+        None => keep_all(partition)?,
+        // Reading brings files back.
+        Some(last) if last.elapsed() >= ROOM_EVERY => make_room(partition)?,
+        Some(_) => {
+            seal_all(shared, partition)?;
+            return retain(partition);
+        }
+    }
+    kept.insert(partition.id, Instant::now());
+    seal_all(shared, partition)?;
+    retain(partition)
 }
 
 /// Seals every stretch that a partition has passed, then removes files that nobody reads any more.
@@ -73,11 +96,35 @@ fn seal_all(shared: &Shared, partition: &PartitionShared) -> Result<()> {
     }
     let (versions, files, bytes) = (sealed.versions, sealed.files, sealed.bytes);
     tracing::info!(partition = %partition.id, versions, files, bytes, "history sealed");
-    let named = partition.store.snapshot().all_sealed()?.into_iter();
-    let named = named.map(|(_, piece)| Ok(Piece::from_bytes(&piece)?.file));
-    let named: BTreeSet<String> = named.collect::<Result<_>>()?;
+    let named = named(partition)?;
     partition.history.sweep(&named)?;
+    partition.history.make_room(&named)?;
     Ok(())
+}
+
+/// Before anything is taken from the folder, what was sealed before is where it is to be kept.
+fn keep_all(partition: &PartitionShared) -> Result<()> {
+    let named = named(partition)?;
+    let put = partition.history.keep_all(&named)?;
+    if put > 0 {
+        let place = partition.history.kept_elsewhere().unwrap_or_default();
+        tracing::info!(partition = %partition.id, files = put, place, "sealed history is kept there, too");
+    }
+    partition.history.make_room(&named)?;
+    Ok(())
+}
+
+fn make_room(partition: &PartitionShared) -> Result<()> {
+    if partition.history.kept_elsewhere().is_some() {
+        partition.history.make_room(&named(partition)?)?;
+    }
+    Ok(())
+}
+
+/// The files that the manifest names.
+fn named(partition: &PartitionShared) -> Result<BTreeSet<String>> {
+    let sealed = partition.store.snapshot().all_sealed()?.into_iter();
+    sealed.map(|(_, piece)| Ok(Piece::from_bytes(&piece)?.file)).collect()
 }
 
 /// Takes away the versions that the topology in force keeps no longer.

@@ -1,6 +1,7 @@
 //! Applying a topology, and waiting until it holds and until its views are read.
 
 use headwater_event::{Offset, PartitionId, catalog::names, payload::TopologyApplyRequested};
+use headwater_fold::Head;
 use headwater_topology::Topology;
 
 use crate::{Engine, Error, ErrorKind, Result, shared::Progress};
@@ -48,11 +49,20 @@ impl Engine {
     /// Waits until every view's name reads the version that this topology, which was applied, declares.
     pub async fn wait_activated(&self, topology: &Topology) -> Result<()> {
         let hash = topology.hash();
-        let holds = |progress: &Progress| progress.head.topology.as_deref() == Some(&*hash);
+        let holds = |head: &Head| head.topology.as_deref() == Some(&*hash);
+        // Control decides. A data partition may not have come to the topology yet; one that comes to
+        // another has it from control.
+        let given_up = || self.head(PartitionId::Control).is_ok_and(|control| !holds(&control));
         for partition in self.shared().partitions.values() {
-            let done = |progress: &Progress| !holds(progress) || progress.head.coming.is_empty();
+            let is_control = partition.id == PartitionId::Control;
+            let done = |progress: &Progress| {
+                let holds = holds(&progress.head);
+                // Control is not looked at again while it is looked at.
+                let other = if is_control { !holds } else { given_up() };
+                holds && progress.head.coming.is_empty() || other
+            };
             self.wait_for(partition, done).await?;
-            if !holds(&partition.progress.borrow()) {
+            if given_up() {
                 let what = format!("another topology was applied after topology {hash}");
                 return Err(Error::new(ErrorKind::Reject, what));
             }

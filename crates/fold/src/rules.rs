@@ -8,7 +8,7 @@
 //! |---|---|
 //! | 1 | the first |
 //! | 2 | a topology that breaks its readers is refused ([`headwater_topology::compatible`], [`headwater_topology::unreadable`]); a version of a view with history to fold is activated once that is whole |
-//! | 3 | a snapshot can become the log's origin, and the records before be taken away |
+//! | 3 | a snapshot can become the log's origin, and the records before be taken away; windows can hop |
 
 use crate::Head;
 
@@ -33,6 +33,11 @@ impl Rules {
 
     /// Whether the log can have an origin other than its first record.
     pub(crate) fn trim(self) -> bool {
+        self.0 >= 3
+    }
+
+    /// Whether windows can hop.
+    pub(crate) fn hopping(self) -> bool {
         self.0 >= 3
     }
 

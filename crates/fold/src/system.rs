@@ -8,7 +8,7 @@ use headwater_event::{
         TopologyApplyRequested, ViewActivated, WriterClaimed,
     },
 };
-use headwater_topology::Topology;
+use headwater_topology::{FeatureView, Topology, Window};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -68,6 +68,12 @@ fn apply_topology<R: StoredRows>(
         Ok(topology) => topology,
         Err(error) => return fold.refuse(Reason::Invalid, format!("topology: {error}")),
     };
+    let hops = |view: &FeatureView| matches!(view.window, Some(Window::Hopping { .. }));
+    if !Rules::of(fold.head).hopping() && topology.feature_views.values().any(hops) {
+        // As the programs said it that knew no other windows.
+        let detail = "topology: unknown variant `hopping`, expected `tumbling`";
+        return fold.refuse(Reason::Invalid, detail);
+    }
     let hash = topology.hash();
     if fold.head.topology.as_deref() == Some(&hash) {
         return fold.refuse(Reason::Conflict, format!("topology {hash} holds already"));

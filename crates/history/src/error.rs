@@ -28,6 +28,10 @@ impl Error {
         self.kind
     }
 
+    pub(crate) fn new(kind: ErrorKind, message: String) -> Self {
+        Self { kind, message }
+    }
+
     pub(crate) fn corrupt(message: String) -> Self {
         Self { kind: ErrorKind::Corrupt, message }
     }

@@ -6,19 +6,22 @@
 //!
 //! A file is written under a name that begins with a dot, synced, renamed, and only then named by a
 //! manifest. Files are named by what they hold, so writing one again after a crash changes nothing.
+//!
+//! Where the history is kept elsewhere, too, a file is there before a manifest names it; the folder then
+//! holds the files that were read or written last, and others are brought back when they are read.
 
 use std::{
     collections::{BTreeSet, VecDeque},
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
-use headwater_store::SealedRange;
+use headwater_store::{Elsewhere, PartitionStore, SealedRange};
 
-use crate::{Error, FileScan, Piece, Result, SealedFile};
+use crate::{Error, ErrorKind, FileScan, Piece, Result, SealedFile};
 
 /// For how long a file that no manifest names any more is kept: longer than a query runs that found
 /// its name just before.
@@ -30,15 +33,24 @@ const OPEN_FILES_MAX: usize = 256;
 /// A partition's sealed files.
 #[derive(Debug)]
 pub struct History {
-    dir: PathBuf,
+    pub(crate) dir: PathBuf,
+    pub(crate) partition: String,
+    pub(crate) elsewhere: Option<Arc<dyn Elsewhere>>,
     /// The files that are open, the one that was used last at the end.
     open: Mutex<VecDeque<SealedFile>>,
 }
 
 impl History {
-    /// The files of one partition of a data folder. The folder is made when something is sealed.
+    /// The files of one partition of a data folder, which are nowhere else. The folder is made when
+    /// something is sealed.
     pub fn new(data_dir: &Path, partition: &str) -> Self {
-        Self { dir: data_dir.join("history").join(partition), open: Mutex::default() }
+        let dir = data_dir.join("history").join(partition);
+        Self { dir, partition: partition.to_owned(), elsewhere: None, open: Mutex::default() }
+    }
+
+    /// The files of a store's partition.
+    pub fn of(store: &PartitionStore, partition: &str) -> Self {
+        Self { elsewhere: store.elsewhere().cloned(), ..Self::new(store.data_dir(), partition) }
     }
 
     /// The folder.
@@ -56,7 +68,7 @@ impl History {
             None => {
                 // Not under the lock: a check reads the whole file.
                 drop(open);
-                let file = SealedFile::open(path, range.view, piece)?;
+                let file = self.opened(range, piece)?;
                 open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
                 file
             }
@@ -65,6 +77,19 @@ impl History {
         let surplus = open.len().saturating_sub(OPEN_FILES_MAX);
         open.drain(..surplus);
         Ok(file)
+    }
+
+    /// Opens and checks a file. A damaged one that is kept elsewhere is brought again.
+    fn opened(&self, range: &SealedRange, piece: &Piece) -> Result<SealedFile> {
+        let path = self.bring(piece)?;
+        match SealedFile::open(path.clone(), range.view, piece) {
+            Err(error) if error.kind() == ErrorKind::Corrupt && self.elsewhere.is_some() => {
+                tracing::warn!(%error, "a sealed file is brought again from where it is kept");
+                fs::remove_file(&path).map_err(|error| Error::io("remove", &path, &error))?;
+                SealedFile::open(self.bring(piece)?, range.view, piece)
+            }
+            opened => opened,
+        }
     }
 
     /// Every version in the file of a piece, by key and offset.
@@ -93,6 +118,7 @@ impl History {
         fs::rename(&path, &to).map_err(|error| Error::io("rename", &path, &error))?;
         let dir = File::open(&self.dir).and_then(|dir| dir.sync_all());
         dir.map_err(|error| Error::io("sync", &self.dir, &error))?;
+        self.keep(&name)?;
         Ok((name, bytes, hash.to_string()))
     }
 
@@ -103,6 +129,10 @@ impl History {
         if let Err(error) = touched {
             tracing::debug!(path = %path.display(), %error, "a retired file was not touched");
         }
+        // Elsewhere, too, its age counts from now on.
+        if let Err(error) = self.bring(piece).and_then(|_| self.keep(&piece.file)) {
+            tracing::debug!(path = %path.display(), %error, "a retired file was not kept again");
+        }
     }
 
     /// Removes files that no manifest names and that have been there for [`SWEEP_AFTER`]; answers
@@ -110,7 +140,9 @@ impl History {
     pub fn sweep(&self, named: &BTreeSet<String>) -> Result<usize> {
         let entries = match fs::read_dir(&self.dir) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return self.sweep_elsewhere(named);
+            }
             Err(error) => return Err(Error::io("list", &self.dir, &error)),
         };
         let mut swept = 0;
@@ -126,7 +158,7 @@ impl History {
             fs::remove_file(&path).map_err(|error| Error::io("remove", &path, &error))?;
             swept += 1;
         }
-        Ok(swept)
+        Ok(swept + self.sweep_elsewhere(named)?)
     }
 
     /// The data folder that it is in.

@@ -6,7 +6,12 @@ use bytes::Bytes;
 use headwater_fold::StoredRow;
 use headwater_store::{SealedRange, Snapshot, Tail, TailScan};
 
-use crate::{FileScan, History, Piece, Result, file_scan::KeyRange, group::Group};
+use crate::{
+    FileScan, History, Piece, Result,
+    file_scan::KeyRange,
+    group::Group,
+    lead::{Lead, Shared, order},
+};
 
 /// The view's version, which a key begins with.
 const VIEW_BYTES: usize = 8;
@@ -59,21 +64,28 @@ impl PastRows {
     /// after the view's.
     pub fn scan(&self, start: &[u8], end: &[u8]) -> Result<PastScan> {
         let Some((view, rest)) = start.split_first_chunk::<VIEW_BYTES>() else {
-            return Ok(PastScan::new([0; VIEW_BYTES], Vec::new(), None));
+            return Ok(PastScan::new([0; VIEW_BYTES], Vec::new(), None, Shared::default()));
         };
         let end_of_view = end.strip_prefix(view.as_slice()).map(<[u8]>::to_vec);
         let range = KeyRange { start: rest.to_vec(), end: end_of_view.clone() };
         let mut sources = Vec::new();
+        let mut bounds: Option<(Vec<u8>, Vec<u8>)> = None;
         for (sealed, piece) in self.pieces(*view)? {
             if piece.last_key.as_slice() < start || piece.first_key.as_slice() >= end {
                 continue;
             }
             let file = self.history.open(&sealed, &piece)?;
             sources.push(Source::File(FileScan::newest(file, range.clone(), self.at)));
+            bounds = Some(match bounds {
+                None => (piece.first_key, piece.last_key),
+                Some((first, last)) => (first.min(piece.first_key), last.max(piece.last_key)),
+            });
         }
+        let rest = |key: &Vec<u8>| key.get(VIEW_BYTES..).unwrap_or_default().to_vec();
+        let shared = bounds.map(|(first, last)| Shared::between(&rest(&first), &rest(&last)));
         let of_view = *view;
         sources.push(Source::Tail(self.tail.scan(start, self.at).peekable()));
-        Ok(PastScan::new(of_view, sources, end_of_view))
+        Ok(PastScan::new(of_view, sources, end_of_view, shared.unwrap_or_default()))
     }
 
     /// The sealed pieces of a view that hold anything at or before the position, the oldest first.
@@ -153,20 +165,27 @@ pub struct PastScan {
     waiting: Vec<usize>,
     /// Where the scan ends, without the view's version; `None` for with the view.
     end: Option<Vec<u8>>,
+    shared: Shared,
 }
 
 /// The version at which a source stands.
 #[derive(Debug)]
 struct Head {
+    lead: Lead,
     key: Key,
     offset: u64,
     source: usize,
 }
 
 impl PastScan {
-    fn new(view: [u8; VIEW_BYTES], sources: Vec<Source>, end: Option<Vec<u8>>) -> Self {
+    fn new(
+        view: [u8; VIEW_BYTES],
+        sources: Vec<Source>,
+        end: Option<Vec<u8>>,
+        shared: Shared,
+    ) -> Self {
         let waiting = (0..sources.len()).collect();
-        Self { view, sources, heads: Vec::new(), waiting, end }
+        Self { view, sources, heads: Vec::new(), waiting, end, shared }
     }
 
     /// The next key whose row is there: the newest of all versions that stand under it.
@@ -175,7 +194,7 @@ impl PastScan {
             self.look()?;
             let Some(mut newest) = self.heads.pop() else { return Ok(None) };
             self.waiting.push(newest.source);
-            while let Some(other) = self.heads.pop_if(|other| other.has_key_of(&newest)) {
+            while let Some(other) = self.heads.pop_if(|other| other.order(&newest).is_eq()) {
                 self.waiting.push(other.source);
                 if other.offset >= newest.offset {
                     newest = other;
@@ -199,17 +218,22 @@ impl PastScan {
         while let Some(source) = self.waiting.pop() {
             let head = self.sources.get_mut(source).map(Source::head).transpose()?.flatten();
             let Some((key, offset)) = head else { continue };
-            let of_view = match &key {
-                Key::Tail(key) => key.starts_with(&self.view),
+            // Files are scanned within the range only.
+            let within = match &key {
+                Key::Tail(of_tail) => {
+                    let before_end = |end: &Vec<u8>| key.bytes() < end.as_slice();
+                    of_tail.starts_with(&self.view) && self.end.as_ref().is_none_or(before_end)
+                }
                 Key::File(..) => true,
             };
-            if of_view && self.end.as_ref().is_none_or(|end| key.bytes() < end.as_slice()) {
-                let after = |head: &Head| match head.key.bytes().cmp(key.bytes()) {
-                    Ordering::Equal => head.source > source,
+            if within {
+                let head = Head { lead: self.shared.lead(key.bytes()), key, offset, source };
+                let after = |other: &Head| match other.order(&head) {
+                    Ordering::Equal => other.source > source,
                     order => order.is_gt(),
                 };
                 let place = self.heads.partition_point(after);
-                self.heads.insert(place, Head { key, offset, source });
+                self.heads.insert(place, head);
             }
         }
         Ok(())
@@ -231,7 +255,8 @@ impl Iterator for PastScan {
 }
 
 impl Head {
-    fn has_key_of(&self, other: &Self) -> bool {
-        self.key.bytes() == other.key.bytes()
+    /// By key.
+    fn order(&self, other: &Self) -> Ordering {
+        order(self.lead, other.lead, || self.key.bytes().cmp(other.key.bytes()))
     }
 }

@@ -72,10 +72,20 @@ impl VisitorMut for Taker {
     type Break = Error;
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
-        let TableFactor::Table { name, version: Some(version), args, .. } = factor else {
+        let TableFactor::Table { name, version, args, sample, with_ordinality, .. } = factor else {
             return ControlFlow::Continue(());
         };
         let table = name.to_string();
+        // These, too, the planner passes over without a word.
+        let dropped = match (sample, with_ordinality) {
+            (Some(_), _) => Some("TABLESAMPLE: take rows with WHERE or LIMIT"),
+            (None, true) => Some("WITH ORDINALITY: use row_number() OVER (ORDER BY …)"),
+            (None, false) => None,
+        };
+        if let Some(what) = dropped {
+            return ControlFlow::Break(Error::invalid(format!("{table} can't be read {what}")));
+        }
+        let Some(version) = version else { return ControlFlow::Continue(()) };
         if args.is_some() {
             return ControlFlow::Break(Error::invalid(format!(
                 "AS OF is for tables, and {table} is a function"

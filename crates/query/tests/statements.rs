@@ -92,6 +92,8 @@ async fn nothing_but_queries_is_answered() {
         "select * from \"/etc/passwd\"",
         "selec 1",
         "select 1 +",
+        "select * from runs tablesample system (10)",
+        "select * from runs with ordinality",
     ] {
         let told = error(&moment, query).await;
         assert_eq!(told.kind(), ErrorKind::Invalid, "{query}: {told}");

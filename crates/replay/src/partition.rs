@@ -9,6 +9,7 @@ use std::{
 use headwater_engine::{Error, Folder, Result};
 use headwater_event::{Offset, PartitionId};
 use headwater_fold::{Digest, Head};
+use headwater_history::History;
 use headwater_log::{EventLog, ReadLimits};
 use headwater_store::PartitionStore;
 
@@ -31,8 +32,6 @@ const UNDECLARED: &str = "a view that no topology on control declares";
 pub(crate) struct Opened {
     pub(crate) id: PartitionId,
     pub(crate) store: Arc<PartitionStore>,
-    /// Where its sealed files are.
-    pub(crate) data_dir: PathBuf,
     pub(crate) kept: Kept,
     pub(crate) problems: Vec<String>,
     /// The first offset that is not folded again.
@@ -105,8 +104,11 @@ pub(crate) async fn run(shared: Shared, opened: Opened) -> Result<Part> {
         && opened.end == shared.log.end(id).await?
         && opened.store.outbox(&[], 1)?.is_empty();
     let replay = Replay {
-        stored: Stored::new(opened.store.snapshot(), &opened.data_dir, id),
-        replayed: Stored::new(fresh.snapshot(), shared.sealed_of_replay(), id),
+        stored: Stored::new(opened.store.snapshot(), History::of(&opened.store, &id.to_string())),
+        replayed: Stored::new(
+            fresh.snapshot(),
+            History::new(shared.sealed_of_replay(), &id.to_string()),
+        ),
         folder: &folder,
         opened: &opened,
     };

@@ -1,9 +1,9 @@
 //! A partition's rows and all that is kept of their history: the tail and the sealed files.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use headwater_engine::Result;
-use headwater_event::{Offset, PartitionId};
+use headwater_event::Offset;
 use headwater_fold::Table;
 use headwater_history::{Dropped, History, PastRows, Piece};
 use headwater_store::{Entry, SealedRange, Snapshot, Version};
@@ -18,10 +18,9 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// What a store shows, with the sealed files of the data folder.
-    pub(crate) fn new(snapshot: Snapshot, data_dir: &Path, id: PartitionId) -> Self {
-        let history = Arc::new(History::new(data_dir, &id.to_string()));
-        Self { snapshot, history }
+    /// What a store shows, with the sealed files that its manifest names.
+    pub(crate) fn new(snapshot: Snapshot, history: History) -> Self {
+        Self { snapshot, history: Arc::new(history) }
     }
 
     /// The rows as they were once `at` was folded.

@@ -106,18 +106,7 @@ async fn open(
         let mut problems = Vec::new();
         let kept = compare::kept(id, &store, &mut problems)?;
         let end = Offset(0);
-        all.insert(
-            id,
-            Opened {
-                id,
-                store,
-                data_dir: stores.data_dir().to_owned(),
-                kept,
-                problems,
-                end,
-                as_of: None,
-            },
-        );
+        all.insert(id, Opened { id, store, kept, problems, end, as_of: None });
     }
     if let Some(unknown) = verify.as_of.keys().find(|id| !all.contains_key(id)) {
         let (name, count) = (log.describe(), log.data_partitions());

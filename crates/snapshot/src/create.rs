@@ -19,7 +19,6 @@ use tokio::sync::Mutex;
 
 use crate::{
     error::{Error, Result},
-    history::HistoryFiles,
     in_flight,
     manifest::{
         BLOBS, FORMAT, FileEntry, LogNamed, Manifest, PartitionManifest, SnapshotId, Summary,
@@ -34,8 +33,6 @@ use crate::{
 pub struct Source {
     /// The stores, control first; this process writes them.
     pub partitions: Vec<(PartitionId, Arc<PartitionStore>)>,
-    /// Which sealed files belong to them.
-    pub history: Arc<dyn HistoryFiles>,
     /// The folder that holds `store/` and `history/`.
     pub data_dir: PathBuf,
     /// A folder on the same file system, emptied at each start.

@@ -32,7 +32,6 @@
 
 mod create;
 mod error;
-mod history;
 mod in_flight;
 mod limits;
 mod list;
@@ -48,7 +47,6 @@ mod under_way;
 
 pub use create::{Created, Maker, Source, stores_of};
 pub use error::{Error, ErrorKind, Result};
-pub use history::{HistoryFiles, HistoryFolder};
 pub use list::{Listed, list, open};
 pub use manifest::{FORMAT, FileEntry, Manifest, PartitionManifest, SnapshotId, Summary};
 pub use progress::{Progress, Step};

@@ -10,6 +10,7 @@ use std::{
 
 use headwater_event::PartitionId;
 use headwater_fold::{Head, LogIdentity, Position};
+use headwater_history::{History, Piece};
 use headwater_store::{Access, PartitionStore, StoreOptions, StoreSet};
 use tempfile::TempDir;
 
@@ -69,11 +70,11 @@ impl Staged {
         };
         let set = StoreSet::open(root, Access::ReadOnly, options)?;
         let mut partitions = Vec::with_capacity(source.partitions.len());
-        for (id, _) in &source.partitions {
+        for (id, store) in &source.partitions {
             let checkpoint = set.partition(&id.to_string())?;
             let (head, position) = folded(&checkpoint, *id)?;
             let mut files = files_of(root, &Path::new("store").join(id.to_string()))?;
-            files.extend(link_history(source, *id, &checkpoint, root)?);
+            files.extend(link_history(store, *id, &checkpoint, root)?);
             let position = PositionNamed::of(&position);
             partitions.push(StagedPartition { id: *id, position, head, files });
         }
@@ -186,27 +187,34 @@ fn files_of(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Links the sealed files that a checkpoint names, and no others, brought back first if they are kept
+/// elsewhere. They were sealed before it was made, and are swept long after.
 fn link_history(
-    source: &Source,
+    store: &PartitionStore,
     id: PartitionId,
-    checkpoint: &PartitionStore,
+    checkpoint: &Arc<PartitionStore>,
     root: &Path,
 ) -> Result<Vec<PathBuf>> {
-    let failed = |error: io::Error| {
+    let failed = |error: &dyn std::fmt::Display| {
         Error::retry(format!("find the sealed history of partition {id}: {error}; try again"))
     };
-    let files = source.history.of(id, checkpoint).map_err(failed)?;
-    for file in &files {
-        let (from, to) = (source.data_dir.join(file), root.join(file));
-        if let Some(folder) = to.parent() {
-            fs::create_dir_all(folder).map_err(failed)?;
-        }
+    let folder = Path::new("history").join(id.to_string());
+    let history = History::of(store, &id.to_string());
+    let mut files = Vec::new();
+    for (_, piece) in checkpoint.snapshot().all_sealed()? {
+        let piece = Piece::from_bytes(&piece).map_err(|error| failed(&error))?;
+        let from = history.bring(&piece).map_err(|error| failed(&error))?;
+        let file = folder.join(&piece.file);
+        let to = root.join(&file);
+        fs::create_dir_all(root.join(&folder)).map_err(|error| failed(&error))?;
         match fs::hard_link(&from, &to) {
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                fs::copy(&from, &to).map_err(failed)?;
+                fs::copy(&from, &to).map_err(|error| failed(&error))?;
             }
-            linked => linked.map_err(failed)?,
+            linked => linked.map_err(|error| failed(&error))?,
         }
+        files.push(file);
     }
+    files.sort();
     Ok(files)
 }

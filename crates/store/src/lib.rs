@@ -48,6 +48,7 @@
 
 mod checkpoint;
 mod commit;
+mod elsewhere;
 mod error;
 #[cfg(feature = "faults")]
 pub mod faults;
@@ -63,6 +64,7 @@ mod tail;
 mod tail_index;
 
 pub use commit::{Commit, Version};
+pub use elsewhere::Elsewhere;
 pub use error::{Error, ErrorKind, Result};
 pub use marks::Mark;
 pub use merge::Versions;

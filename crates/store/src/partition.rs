@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rocksdb::{BoundColumnFamily, DB, WriteBatch, properties};
 
 use crate::commit::Commit;
+use crate::elsewhere::Elsewhere;
 use crate::error::{Error, Result};
 use crate::meta;
 use crate::options::Family;
@@ -22,6 +23,7 @@ pub struct PartitionStore {
     db: DB,
     path: PathBuf,
     seal_every: u64,
+    elsewhere: Option<Arc<dyn Elsewhere>>,
     tail_index: Mutex<TailIndex>,
     /// The tail's generation; held while a batch that changes it is written.
     generation: Mutex<u64>,
@@ -98,7 +100,16 @@ impl PartitionStore {
     /// A partition just opened, its format checked.
     fn opened(db: DB, path: PathBuf) -> Self {
         let (tail_index, generation) = (Mutex::default(), Mutex::default());
-        Self { db, path, seal_every: SEAL_EVERY, tail_index, generation }
+        Self { db, path, seal_every: SEAL_EVERY, elsewhere: None, tail_index, generation }
+    }
+
+    pub(crate) fn keeping_history(self, elsewhere: Option<Arc<dyn Elsewhere>>) -> Self {
+        Self { elsewhere, ..self }
+    }
+
+    /// Where its sealed history is kept besides the data folder.
+    pub fn elsewhere(&self) -> Option<&Arc<dyn Elsewhere>> {
+        self.elsewhere.as_ref()
     }
 
     /// The length in offsets of the stretches in which history is sealed: no block of history may

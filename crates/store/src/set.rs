@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::elsewhere::Elsewhere;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{Access, Shared, StoreOptions};
 use crate::partition::PartitionStore;
@@ -13,6 +14,7 @@ pub struct StoreSet {
     folder: PathBuf,
     access: Access,
     shared: Shared,
+    elsewhere: Option<Arc<dyn Elsewhere>>,
     open: Mutex<HashMap<String, Arc<PartitionStore>>>,
 }
 
@@ -24,7 +26,14 @@ impl StoreSet {
             std::fs::create_dir_all(&folder)
                 .map_err(|e| Error::io("cannot make the folder", &folder, e))?;
         }
-        Ok(Self { folder, access, shared: Shared::new(options), open: Mutex::default() })
+        let (shared, open) = (Shared::new(options), Mutex::default());
+        Ok(Self { folder, access, shared, elsewhere: None, open })
+    }
+
+    /// The same set, whose sealed history is kept elsewhere, too. Before any partition is opened.
+    #[must_use]
+    pub fn keeping_history(self, elsewhere: Option<Arc<dyn Elsewhere>>) -> Self {
+        Self { elsewhere, ..self }
     }
 
     /// The data folder.
@@ -38,7 +47,10 @@ impl StoreSet {
         check_name(name)?;
         let path = self.folder.join(name);
         match self.access {
-            Access::ReadOnly => PartitionStore::open_read_only(path, &self.shared).map(Arc::new),
+            Access::ReadOnly => {
+                let store = PartitionStore::open_read_only(path, &self.shared)?;
+                Ok(Arc::new(store.keeping_history(self.elsewhere.clone())))
+            }
             Access::ReadWrite => {
                 let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(store) = open.get(name) {
@@ -51,7 +63,7 @@ impl StoreSet {
                     }
                     opened => opened,
                 };
-                let store = Arc::new(opened?);
+                let store = Arc::new(opened?.keeping_history(self.elsewhere.clone()));
                 open.insert(name.to_owned(), Arc::clone(&store));
                 Ok(store)
             }

@@ -18,7 +18,9 @@ use crate::{
 
 const KEYS: [&str; 9] =
     ["description", "owner", "tags", "entity", "from", "keys", "window", "features", "derived"];
-const WINDOW_KEYS: [&str; 2] = ["tumbling", "origin"];
+const WINDOW_KEYS: [&str; 4] = ["tumbling", "hopping", "every", "origin"];
+/// In so many windows an event may lie: it changes a row in each.
+const HOPS_MAX: i64 = 400;
 
 /// The word for values that are computed elsewhere.
 const WRITTEN: &str = "written";
@@ -181,10 +183,47 @@ fn read_window(fields: &Fields<'_, '_>, problems: &mut Problems) -> Option<Windo
     let entry = fields.entry("window")?;
     let what = format!("`window` of {}", fields.what);
     let window = Fields::read(what, entry.at, &entry.value, &WINDOW_KEYS, problems)?;
-    let help = "say how long a window is, as in { tumbling: 30d }";
+    let origin = window.text("origin", problems).parse(problems, |text| parse_moment(&text));
+    if window.entry("hopping").is_some() || window.entry("every").is_some() {
+        return read_hopping(&window, origin.ok().unwrap_or(0), problems);
+    }
+    let help = "say how long a window is, as in { tumbling: 30d } or { hopping: 7d, every: 1d }";
     let size = window
         .needed_text("tumbling", help, problems)
         .parse(problems, |text| parse_duration(&text));
-    let origin = window.text("origin", problems).parse(problems, |text| parse_moment(&text));
     Some(Window::Tumbling { size_ms: size.ok()?, origin_ms: origin.ok().unwrap_or(0) })
+}
+
+fn read_hopping(
+    window: &Fields<'_, '_>,
+    origin_ms: i64,
+    problems: &mut Problems,
+) -> Option<Window> {
+    let help =
+        "say how long a window is and how often one begins, as in { hopping: 7d, every: 1d }";
+    if let Some(tumbling) = window.entry("tumbling") {
+        let told = format!("{} is tumbling and hopping at once", window.what);
+        problems.add(tumbling.at, told, help);
+    }
+    let size = window
+        .needed_text("hopping", help, problems)
+        .parse(problems, |text| parse_duration(&text))
+        .ok();
+    let every = window.needed_text("every", help, problems).parse(problems, |text| {
+        let every = parse_duration(&text)?;
+        let help =
+            "a window is as long as some whole number of steps, as in { hopping: 7d, every: 1d }";
+        match size {
+            Some(size) if every <= 0 || size % every != 0 => Err(Complaint::new(
+                format!("windows of {size} ms can't begin every {every} ms"),
+                help,
+            )),
+            Some(size) if size / every > HOPS_MAX => Err(Complaint::new(
+                format!("an event would lie in {} windows, at most in {HOPS_MAX}", size / every),
+                "let windows begin less often",
+            )),
+            _ => Ok(every),
+        }
+    });
+    Some(Window::Hopping { size_ms: size?, every_ms: every.ok()?, origin_ms })
 }

@@ -138,6 +138,15 @@ pub enum Window {
         /// A moment at which a window starts, in milliseconds since 1970.
         origin_ms: i64,
     },
+    /// Windows of one size that begin at equal distances, so that a moment lies in several.
+    Hopping {
+        /// The size, a multiple of the distance.
+        size_ms: i64,
+        /// The distance between the beginnings of two windows.
+        every_ms: i64,
+        /// A moment at which a window starts, in milliseconds since 1970.
+        origin_ms: i64,
+    },
 }
 
 /// One stored feature.

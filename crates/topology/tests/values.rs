@@ -3,7 +3,7 @@
 mod support;
 
 use headwater_topology::{FeatureView, Topology, ValueAt, ValueType, ViewSource, Window, check};
-use support::{HEAD, SCHEMA, VIEW, file};
+use support::{HEAD, SCHEMA, VIEW, file, problems_of};
 
 fn topology(yaml: &str) -> Topology {
     let files = [file("topology/t.yaml", yaml), file("schemas/a.b/v1.json", SCHEMA)];
@@ -72,6 +72,28 @@ fn windows_start_in_1970_unless_told() {
     for (window, size_ms, origin_ms) in cases {
         let view = view(&format!("      n: {{ count: all }}\n    window: {window}\n"));
         assert_eq!(view.window, Some(Window::Tumbling { size_ms, origin_ms }), "{window}");
+    }
+}
+
+#[test]
+fn windows_may_begin_more_often_than_they_are_long() {
+    let features = "      n: { count: all }\n";
+    let of = |window: &str| view(&format!("{features}    window: {window}\n")).window;
+    assert_eq!(
+        of("{ hopping: 7d, every: 1d, origin: 1970-01-02 }"),
+        Some(Window::Hopping { size_ms: 604_800_000, every_ms: 86_400_000, origin_ms: 86_400_000 })
+    );
+    for (window, told) in [
+        ("{ hopping: 7d }", "every"),
+        ("{ every: 1d }", "hopping"),
+        ("{ hopping: 7d, every: 2d }", "can't begin every"),
+        ("{ hopping: 1d, every: 7d }", "can't begin every"),
+        ("{ hopping: 365d, every: 1m }", "an event would lie in 525600 windows"),
+        ("{ hopping: 7d, every: 1d, tumbling: 7d }", "tumbling and hopping at once"),
+    ] {
+        let yaml = format!("{HEAD}{VIEW}{features}    window: {window}\n");
+        let problems = problems_of(&yaml).join("\n");
+        assert!(problems.contains(told), "{window}: {problems}");
     }
 }
 

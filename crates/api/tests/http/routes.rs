@@ -30,6 +30,7 @@ async fn every_route_is_described_and_every_error_has_one_shape() {
             "get /snapshots",
             "get /topology/builds",
             "post /events",
+            "post /log/trim",
             "post /snapshots",
             "post /sql",
             "post /topology/plan",

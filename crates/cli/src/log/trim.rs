@@ -55,7 +55,9 @@ pub(super) async fn run(args: TrimArgs) -> anyhow::Result<Exit> {
             told(&args, &server.trim_log(&place, &snapshot.id.to_string()).await?)
         }
         Target::Folder(dir) => {
-            let objects = args.place.open()?;
+            // As it will stand on the log, for whoever looks for it from another folder.
+            let place = PlaceArgs { place: args.place.whole()?, ..args.place.clone() };
+            let objects = place.open()?;
             let listed = headwater_snapshot::list(&objects).await.map_err(failed)?;
             let snapshot = chosen(listed, id.as_ref(), objects.url())?;
             if !args.yes {
@@ -115,6 +117,12 @@ fn told(args: &TrimArgs, trim: &LogTrim) -> anyhow::Result<Exit> {
     }
     output::line(format!("the log begins with snapshot {}", trim.snapshot))?;
     output::line(table(&trim.begins, "begins at offset").to_string())?;
+    if trim.begins == trim.began {
+        output::line(
+            "no records were removed: an embedded log loses whole segments only, and no segment lies \
+             wholly before the snapshot",
+        )?;
+    }
     Ok(Exit::Done)
 }
 

@@ -20,6 +20,7 @@ use self::edge::loopback;
 use crate::{
     data_dir::{DataDir, Lock, WriterOptions},
     exit::{Exit, misuse},
+    history_choice::{CACHE_BYTES_DEFAULT, HistoryChoice},
     log_url::LogUrl,
     objects_config, output,
     server_file::{Addresses, ServerFile},
@@ -46,6 +47,7 @@ enum Clock {
     headwater serve\n  \
     headwater serve --data /var/lib/headwater --topology topology --http 127.0.0.1:7070\n  \
     headwater serve --log kafka://127.0.0.1:9092/orders --log-config kafka.properties\n  \
+    headwater serve --history s3://bucket/history    old versions of rows go to object storage\n  \
     headwater serve --http 127.0.0.1:0      a free port, told in DIR/server.json\n\n\
     SIGTERM or Ctrl-C ends it within seconds; kill -9 loses nothing. RUST_LOG says what is logged.")]
 pub(crate) struct ServeArgs {
@@ -62,7 +64,14 @@ pub(crate) struct ServeArgs {
     /// A file of librdkafka's properties, key=value a line, such as those of TLS and SASL
     #[arg(long, value_name = "FILE")]
     log_config: Option<PathBuf>,
-    /// A file of object storage's properties for snapshots, key=value a line; AWS_… variables hold, too
+    /// Where sealed history is kept besides the data folder: s3://BUCKET/PREFIX or a folder, for this data
+    /// folder alone [default: as the folder remembers, else nowhere]
+    #[arg(long, value_name = "PLACE")]
+    history: Option<String>,
+    /// With --history, how many bytes of each partition's sealed files stay in the folder, too
+    #[arg(long, value_name = "N", default_value_t = CACHE_BYTES_DEFAULT, requires = "history")]
+    history_cache_bytes: u64,
+    /// A file of object storage's properties, key=value a line; AWS_… variables hold, too
     #[arg(long, value_name = "FILE")]
     objects_config: Option<PathBuf>,
     /// The number of data partitions of a new log; never changes [default: 4]
@@ -81,6 +90,14 @@ pub(crate) struct ServeArgs {
     /// Print the addresses as one JSON object
     #[arg(long)]
     json: bool,
+}
+
+impl ServeArgs {
+    fn history(&self) -> anyhow::Result<Option<HistoryChoice>> {
+        let config = self.objects_config.as_deref();
+        let given = |place: &String| HistoryChoice::given(place, config, self.history_cache_bytes);
+        self.history.as_ref().map(given).transpose()
+    }
 }
 
 /// Runs the command.
@@ -123,6 +140,7 @@ async fn open(
     let options = WriterOptions {
         log: args.log.clone(),
         log_config: args.log_config.clone(),
+        history: args.history()?,
         partitions: args.partitions,
     };
     let (log, stores) = dir.open_to_write(lock, options).await?;

@@ -8,7 +8,7 @@ use super::{Bar, PlaceArgs, bytes, failed, maker};
 use crate::{
     data_dir::DataDir,
     exit::{Exit, misuse},
-    output,
+    history_choice, output,
     target::{Target, TargetArgs},
 };
 
@@ -71,6 +71,7 @@ async fn of_folder(dir: &DataDir, place: &PlaceArgs, bar: &Bar) -> anyhow::Resul
     }
     let _lock = dir.lock()?;
     let stores = StoreSet::open(at, Access::ReadWrite, StoreOptions::default())?;
+    let stores = stores.keeping_history(history_choice::to_read(at)?);
     let partitions = stores_of(at, &stores).map_err(failed)?;
     let maker = maker(at, partitions);
     maker.create(&objects, &|progress| bar.show(progress)).await.map_err(failed)

@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use headwater_event::PartitionId;
 use headwater_objects::Objects;
-use headwater_snapshot::{HistoryFolder, Maker, Progress, Source, Step};
+use headwater_snapshot::{Maker, Progress, Source, Step};
 use headwater_store::PartitionStore;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
@@ -45,7 +45,7 @@ pub(crate) struct PlaceArgs {
     pub(crate) place: String,
     /// A file of object storage's properties, key=value a line; AWS_… variables hold, too
     #[arg(long, value_name = "FILE")]
-    objects_config: Option<PathBuf>,
+    pub(crate) objects_config: Option<PathBuf>,
 }
 
 impl PlaceArgs {
@@ -69,6 +69,11 @@ impl PlaceArgs {
                  --objects-config to `headwater serve` instead",
             ));
         }
+        self.whole()
+    }
+
+    /// The place with a whole path, for who is told of it elsewhere.
+    pub(crate) fn whole(&self) -> anyhow::Result<String> {
         if self.place.contains("://") {
             return Ok(self.place.clone());
         }
@@ -93,7 +98,6 @@ pub(crate) async fn run(command: SnapshotCommand) -> anyhow::Result<Exit> {
 pub(crate) fn maker(data_dir: &Path, partitions: Vec<(PartitionId, Arc<PartitionStore>)>) -> Maker {
     Maker::new(Source {
         partitions,
-        history: Arc::new(HistoryFolder::new(data_dir)),
         data_dir: data_dir.to_owned(),
         scratch_dir: data_dir.join("scratch"),
     })

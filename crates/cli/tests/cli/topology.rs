@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use crate::run::Place;
+use crate::{
+    app::orders,
+    run::{Place, on_every_log},
+};
 
 #[test]
 fn a_sound_topology_is_told_as_a_table() {
@@ -47,3 +50,29 @@ fn sql_and_samples_are_checked_too() {
     assert!(told.contains("last_ordr_at"), "{told}");
     assert!(told.contains("schemas/app.order.placed/v1.sample.json:1:1: "), "{told}");
 }
+
+on_every_log!(a_schema_that_was_applied_goes_on_taking_what_it_took, |place| {
+    place.run(&["topology", "apply", "app/topology", "--data", "data"]).ended(0);
+    place.run_with(&["produce", "--data", "data"], &orders(0..5)).ended(0);
+    let check = ["topology", "check", "app/topology", "--data", "data"];
+    place.run(&check).ended(0);
+    // Every event so far is without it.
+    let schema = place.path("app/schemas/app.order.placed/v1.json");
+    let before = fs::read_to_string(&schema).unwrap();
+    let needed = "\"required\": [\"customer\", \"total\", \"items\"],";
+    let after = before.replace(needed, &needed.replace("\"items\"]", "\"items\", \"currency\"]"));
+    assert_ne!(before, after);
+    fs::write(&schema, after.replace("\"customer\": {", "\"currency\": {}, \"customer\": {"))
+        .unwrap();
+    let sample = place.path("app/schemas/app.order.placed/v1.sample.json");
+    let event = fs::read_to_string(&sample).unwrap();
+    let priced = event.replace("\"total\"", "\"currency\": \"EUR\", \"total\"");
+    fs::write(&sample, priced).unwrap();
+    let told = place.run(&check).ended(1).out;
+    assert!(told.contains("currency") && told.contains("v1"), "{told}");
+    // Nor does the log take it, whoever asks.
+    let applied = place.run(&["topology", "apply", "app/topology", "--data", "data"]).ended(1);
+    assert!(applied.out.contains("currency"), "{}{}", applied.out, applied.err);
+    let held = ["sql", "select count(*) as n from topologies", "--data", "data", "--format", "csv"];
+    assert_eq!(place.run(&held).ended(0).out, "n\n1\n");
+});

@@ -8,7 +8,7 @@ use headwater_topology::{KeyType, ValueAt, ValueType, ViewSource};
 use super::{
     FeatureColumns,
     typed::{typed, value_at},
-    window_of,
+    windows_of,
 };
 use crate::{
     ColumnType, CompiledView, Fold, FoldError, Row, Shown, StoredRow, StoredRows, Value, rows::Put,
@@ -53,17 +53,19 @@ pub(crate) fn fold_app_event<R: StoredRows>(
         }
         // The version before reads events as was declared with it, not as the next one will.
         let kept = views.coming(&view.table.name).is_some_and(|next| !std::ptr::eq(next, view));
-        let row = if kept {
+        let rows = if kept {
             view.chain.upcast(fold.written).map_err(|refusal| refusal.detail).and_then(|older| {
-                row_of_event(fold, older.as_ref().unwrap_or(fold.written), view, keys)
+                rows_of_event(fold, older.as_ref().unwrap_or(fold.written), view, keys)
             })
         } else {
-            row_of_event(fold, fold.event, view, keys)
+            rows_of_event(fold, fold.event, view, keys)
         };
-        match row {
-            Ok((key, row)) => {
-                let put = merged(fold, view, key, row)?;
-                fold.push(put);
+        match rows {
+            Ok(rows) => {
+                for (key, row) in rows {
+                    let put = merged(fold, view, key, row)?;
+                    fold.push(put);
+                }
             }
             // Told once: of the version that is read, not of the one after it.
             Err(what) => {
@@ -161,12 +163,13 @@ fn key_value_type(column_type: ColumnType) -> ValueType {
     }
 }
 
-fn row_of_event<R: StoredRows>(
+/// The rows that an event makes of its own: one, or one for each window that it lies in.
+fn rows_of_event<R: StoredRows>(
     fold: &Fold<'_, R>,
     event: &Event,
     view: &CompiledView,
     keys: &[ValueAt],
-) -> Result<(Vec<Value>, Row), String> {
+) -> Result<Vec<(Vec<Value>, Row)>, String> {
     let mut key = Vec::with_capacity(keys.len() + 1);
     for ((at, join_key), column) in keys.iter().zip(&view.join_keys).zip(&view.table.key) {
         let value_type = match join_key.key_type {
@@ -178,13 +181,16 @@ fn row_of_event<R: StoredRows>(
             value => key.push(value),
         }
     }
-    let mut window_end = None;
-    if let Some(window) = &view.declared.window {
-        let (start, end) = window_of(window, fold.event_time.micros());
+    let Some(window) = &view.declared.window else {
+        return Ok(vec![(key, state_of_event(fold, event, view, None)?)]);
+    };
+    let windows = windows_of(window, fold.event_time.micros()).into_iter();
+    let rows = windows.map(|(start, end)| {
+        let mut key = key.clone();
         key.push(Value::Timestamp(start));
-        window_end = Some(end);
-    }
-    Ok((key, state_of_event(fold, event, view, window_end)?))
+        Ok((key, state_of_event(fold, event, view, Some(end))?))
+    });
+    rows.collect()
 }
 
 fn state_of_event<R: StoredRows>(

@@ -249,18 +249,21 @@ fn version(
     version
 }
 
-/// The window that a moment falls into: its first moment and the first after it.
-pub(crate) fn window_of(window: &Window, time_micros: i64) -> (i64, i64) {
-    match window {
-        Window::Tumbling { size_ms, origin_ms } => {
-            let (size, origin) =
-                (size_ms.saturating_mul(1_000).max(1), origin_ms.saturating_mul(1_000));
-            let start = time_micros
-                .saturating_sub(origin)
-                .div_euclid(size)
-                .saturating_mul(size)
-                .saturating_add(origin);
-            (start, start.saturating_add(size))
-        }
-    }
+/// The windows that a moment lies in, the earliest first: of each its first moment and the first after it.
+pub(crate) fn windows_of(window: &Window, time_micros: i64) -> Vec<(i64, i64)> {
+    let (size_ms, every_ms, origin_ms) = match window {
+        Window::Tumbling { size_ms, origin_ms } => (size_ms, size_ms, origin_ms),
+        Window::Hopping { size_ms, every_ms, origin_ms } => (size_ms, every_ms, origin_ms),
+    };
+    let micros = |ms: &i64| ms.saturating_mul(1_000);
+    let (size, every, origin) =
+        (micros(size_ms).max(1), micros(every_ms).max(1), micros(origin_ms));
+    let last = time_micros
+        .saturating_sub(origin)
+        .div_euclid(every)
+        .saturating_mul(every)
+        .saturating_add(origin);
+    let starts =
+        (0..size / every).rev().map(|hops| last.saturating_sub(hops.saturating_mul(every)));
+    starts.map(|start| (start, start.saturating_add(size))).collect()
 }

@@ -1,9 +1,10 @@
 //! Feature views: aggregates, windows, values written elsewhere.
 
 use headwater_event::{Event, Reason};
+use headwater_topology::Window;
 use serde_json::json;
 
-use super::bench_log::{BenchLog, time};
+use super::bench_log::{BenchLog, time, topology};
 use crate::{
     Outcome, Value,
     family::log::{DeadLetter, Rejection},
@@ -37,6 +38,40 @@ fn events_fold_into_exact_aggregates() {
     assert!(windows.iter().any(|row| row[1] == micros("1997-01-01T00:00:00Z")
         && row[2] == micros("1997-01-31T00:00:00Z")
         && row[3] == Value::Int64(2)));
+}
+
+#[test]
+fn an_event_counts_in_every_window_that_it_lies_in() {
+    let mut log = BenchLog::new(1);
+    let day_ms = 86_400_000;
+    let mut declared = topology();
+    let mut by_week = declared.feature_views["orders_monthly"].clone();
+    by_week.window =
+        Some(Window::Hopping { size_ms: 7 * day_ms, every_ms: day_ms, origin_ms: 5 * day_ms });
+    declared.feature_views.insert("orders_by_week".to_owned(), by_week);
+    log.declare(&declared);
+    let at = ["1997-01-05T00:00:00Z", "1997-01-08T12:00:00Z", "1997-01-20T23:59:59.999999Z"];
+    for (id, at) in ["1", "2", "3"].into_iter().zip(at) {
+        log.order(id, 7, at, json!({"order": {"total": 1}}));
+    }
+    log.settle();
+    let rows = log.features("orders_by_week");
+    // By brute force: each day that could begin a window.
+    let day = 86_400_000_000;
+    let first = time("1996-12-01T00:00:00Z").micros();
+    let mut expected = Vec::new();
+    for start in (0..90).map(|days| first + days * day) {
+        let end = start + 7 * day;
+        let inside = |at: &&&str| (start..end).contains(&time(at).micros());
+        let count = at.iter().filter(inside).count() as i64;
+        if count > 0 {
+            let row = [Value::Timestamp(start), Value::Timestamp(end), Value::Int64(count)];
+            expected.push(row);
+        }
+    }
+    let found: Vec<_> = rows.iter().map(|row| row[1..4].to_vec()).collect();
+    assert_eq!(found, expected);
+    assert_eq!(expected.iter().filter(|row| row[2] == Value::Int64(2)).count(), 4);
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl Load {
     }
 
     pub(crate) fn key(&self, n: usize) -> Vec<u8> {
-        self.key_of(u64::from(self.keys[n]))
+        self.key_of(u64::from(self.keys[n % UPSERTS]))
     }
 
     pub(crate) fn key_of(&self, customer: u64) -> Vec<u8> {

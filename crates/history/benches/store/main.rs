@@ -33,6 +33,16 @@ pub(crate) struct Figures {
     disk_mb: f64,
     latest_sum: u64,
     past_sum: u64,
+    stalls: Stalls,
+}
+
+/// The longest waits while stretches are sealed beside writes and reads.
+#[derive(Debug, Default)]
+pub(crate) struct Stalls {
+    commit_ms: f64,
+    get_p99_ms: f64,
+    get_ms: f64,
+    seal_ms: f64,
 }
 
 fn main() {
@@ -68,6 +78,11 @@ fn main() {
             ours.latest_m_per_s / ours.past_m_per_s,
             ours.decoded_m_per_s / ours.past_decoded_m_per_s,
             ours.disk_mb / payload_mb,
+        );
+        let Stalls { commit_ms, get_p99_ms, get_ms, seal_ms } = ours.stalls;
+        println!(
+            "while sealing: longest commit {commit_ms:.1} ms, get p99 {get_p99_ms:.3} and longest {get_ms:.1} ms; \
+             the longest seal took {seal_ms:.0} ms"
         );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     path::Path,
     sync::{
         Arc,
@@ -15,7 +16,7 @@ use headwater_history::{History, PastRows, seal};
 use headwater_store::{Access, Commit, PartitionStore, StoreOptions, StoreSet, Version};
 
 use crate::{
-    Figures,
+    Figures, Stalls,
     load::{BATCH, Load, UPSERTS, checksum, decoded},
     m_per_s, timed, warm,
 };
@@ -36,7 +37,7 @@ pub(crate) fn measure(load: &Load) -> Figures {
                 std::thread::sleep(Duration::from_millis(20));
             }
         });
-        let (seconds, longest) = timed(|| write(load, &store, &folded));
+        let (seconds, longest) = timed(|| write(load, &store, &folded, 0..UPSERTS));
         figures.write_k_per_s = UPSERTS as f64 / seconds / 1e3;
         figures.commit_ms_max = longest.as_secs_f64() * 1e3;
         done.store(true, Ordering::Release);
@@ -47,16 +48,60 @@ pub(crate) fn measure(load: &Load) -> Figures {
     // Opening again flushes what is in memory, as in the peers' measure.
     drop(StoreSet::open(dir.path(), Access::ReadWrite, options).unwrap().partition("0").unwrap());
     figures.disk_mb = folder_bytes(dir.path()) as f64 / 1e6;
+    figures.stalls = stalls(load, dir.path());
     figures
 }
 
-fn write(load: &Load, store: &PartitionStore, folded: &AtomicU64) -> Duration {
+/// Four stretches more, sealed beside while another thread reads: the longest that anybody waited.
+fn stalls(load: &Load, dir: &Path) -> Stalls {
+    let set = StoreSet::open(dir, Access::ReadWrite, StoreOptions::default()).unwrap();
+    let store = set.partition("0").unwrap();
+    let history = Arc::new(History::new(dir, "0"));
+    let (folded, done) = (AtomicU64::new(UPSERTS as u64), AtomicBool::new(false));
+    let lookups = load.lookups();
+    let mut stalls = Stalls::default();
+    std::thread::scope(|scope| {
+        let sealer = scope.spawn(|| {
+            let mut longest = Duration::ZERO;
+            while !done.load(Ordering::Acquire) {
+                let began = Instant::now();
+                seal_all(&store, &history, folded.load(Ordering::Acquire), &load.table);
+                longest = longest.max(began.elapsed());
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            longest
+        });
+        let reader = scope.spawn(|| {
+            let mut took = Vec::new();
+            for key in lookups.iter().cycle() {
+                if done.load(Ordering::Acquire) {
+                    break;
+                }
+                let began = Instant::now();
+                assert!(store.get_latest(key).unwrap().is_some());
+                took.push(began.elapsed());
+            }
+            took.sort_unstable();
+            took
+        });
+        let end = UPSERTS + 4 * headwater_store::SEAL_EVERY as usize;
+        stalls.commit_ms = write(load, &store, &folded, UPSERTS..end).as_secs_f64() * 1e3;
+        done.store(true, Ordering::Release);
+        let took = reader.join().unwrap();
+        let at = |part: f64| took[((took.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
+        (stalls.get_p99_ms, stalls.get_ms) = (at(0.99), at(1.0));
+        stalls.seal_ms = sealer.join().unwrap().as_secs_f64() * 1e3;
+    });
+    stalls
+}
+
+fn write(load: &Load, store: &PartitionStore, folded: &AtomicU64, all: Range<usize>) -> Duration {
     let mut longest = Duration::ZERO;
-    let mut at = 0;
-    while at < UPSERTS {
+    let mut at = all.start;
+    while at < all.end {
         // Batches end where a stretch does, as the engine's do.
         let stretch = headwater_store::SEAL_EVERY as usize;
-        let end = (at + BATCH).min(UPSERTS).min((at / stretch + 1) * stretch);
+        let end = (at + BATCH).min(all.end).min((at / stretch + 1) * stretch);
         let versions: Vec<Version> = (at..end)
             .map(|n| Version { key: load.key(n), offset: n as u64, row: Some(load.row(n)) })
             .collect();

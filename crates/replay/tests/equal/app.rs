@@ -98,6 +98,15 @@ feature_views:
       orders: {{ count: {total} }}
       mean_total: {{ mean: {total}, type: \"decimal(18,2)\" }}
       first_channel: {{ first: /channel }}
+  orders_of_three_days:
+    description: What each customer ordered in any three days.
+    entity: customer
+    from: app.order.placed
+    keys: {{ customer: subject }}
+    window: {{ hopping: 3d, every: 1d }}
+    features:
+      orders: {{ count: {total} }}
+      last_channel: {{ last: /channel }}
   scores:
     description: What a model says of each customer.
     entity: customer

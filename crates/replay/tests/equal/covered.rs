@@ -49,10 +49,12 @@ async fn every_table_has_rows_on_embedded() {
     let looks = Moments { before: Vec::new(), times: Vec::new(), anywhere: Vec::new() }.of(&acts);
     let plain = Plain::carried_out(4, &acts, &looks).await;
     let seen = &plain.seen[&acts.len()];
-    for table in built_in_tables() {
+    // Which snapshot the log begins with is told by no event of a client; snapshots have their own tests.
+    let by_clients = built_in_tables().into_iter().filter(|table| table.name != "origins");
+    for table in by_clients {
         assert!(seen.rows.contains_key(&table.version_hex()), "{}", table.full_name());
     }
-    for view in ["order_totals", "orders_weekly", "scores"] {
+    for view in ["order_totals", "orders_weekly", "orders_of_three_days", "scores"] {
         let query = seen.answers.iter().find(|(query, _)| query.ends_with(&format!(".{view}")));
         assert!(query.is_some_and(|(_, rows)| !rows.is_empty()), "{view}");
     }

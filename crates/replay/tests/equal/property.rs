@@ -22,7 +22,8 @@ use crate::{
 const CASES: u64 = 2;
 /// The number of the first case; the others follow. `HEADWATER_PROPERTY_SEED` names it.
 const SEED: &str = "HEADWATER_PROPERTY_SEED";
-const CASES_ASKED: &str = "HEADWATER_PROPERTY_CASES";
+/// How many cases there are.
+pub(crate) const CASES_ASKED: &str = "HEADWATER_PROPERTY_CASES";
 /// How long a failing case is made smaller.
 const SHRINK_MS_MAX: u32 = 240_000;
 const SHRINKS_MAX: u32 = 1_000;

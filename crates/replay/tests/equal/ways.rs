@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use headwater_engine::Engine;
 use headwater_objects::{Objects, Properties};
-use headwater_snapshot::{HistoryFolder, Maker, Restore, Source, restore};
+use headwater_snapshot::{Maker, Restore, Source, restore};
 use headwater_store::faults;
 
 use crate::{
@@ -153,7 +153,6 @@ impl<'a> Run<'a> {
 async fn snapshot(place: &Place, engine: &Engine) -> Objects {
     let maker = Maker::new(Source {
         partitions: engine.stores(),
-        history: std::sync::Arc::new(HistoryFolder::new(place.root())),
         data_dir: place.root().to_owned(),
         scratch_dir: place.path("scratch"),
     });

@@ -12,6 +12,7 @@
 
 mod altered_log;
 mod damage;
+mod history;
 mod load;
 mod place;
 mod prune;

@@ -14,8 +14,8 @@ use headwater_log::{EventLog, ReadLimits};
 use headwater_log_embedded::{EmbeddedLog, Options};
 use headwater_log_kafka::{KafkaConfig, KafkaLog, testing::TestBroker};
 use headwater_objects::{Objects, Properties};
-use headwater_snapshot::{Created, HistoryFolder, Maker, Restore, Restored, Source, restore};
-use headwater_store::{Access, StoreOptions, StoreSet};
+use headwater_snapshot::{Created, Maker, Restore, Restored, Source, restore};
+use headwater_store::{Access, Elsewhere, StoreOptions, StoreSet};
 use headwater_topology::{SourceFile, Topology};
 use serde_json::json;
 use tempfile::TempDir;
@@ -84,6 +84,8 @@ pub(crate) struct Place {
     pub(crate) dir: TempDir,
     kind: Kind,
     log_options: Options,
+    store_options: StoreOptions,
+    elsewhere: Option<Arc<dyn Elsewhere>>,
 }
 
 /// What a partition was folded to: position and digests.
@@ -92,7 +94,24 @@ pub(crate) type Folded = BTreeMap<PartitionId, (Option<Position>, BTreeMap<Strin
 impl Place {
     pub(crate) fn new(kind: Kind) -> Self {
         let log_options = Options { data_partitions: Some(PARTITIONS), ..Options::default() };
-        Self { dir: tempfile::tempdir().unwrap(), kind, log_options }
+        let (dir, store_options) = (tempfile::tempdir().unwrap(), StoreOptions::default());
+        Self { dir, kind, log_options, store_options, elsewhere: None }
+    }
+
+    /// A folder whose history is sealed after so many offsets.
+    pub(crate) fn sealing(self, seal_every: u64) -> Self {
+        let store_options = StoreOptions { seal_every, ..self.store_options };
+        Self { store_options, ..self }
+    }
+
+    /// A folder whose sealed history is kept elsewhere, too.
+    pub(crate) fn keeping(self, elsewhere: Arc<dyn Elsewhere>) -> Self {
+        Self { elsewhere: Some(elsewhere), ..self }
+    }
+
+    pub(crate) fn stores(&self, access: Access) -> StoreSet {
+        let set = StoreSet::open(self.dir.path(), access, self.store_options).unwrap();
+        set.keeping_history(self.elsewhere.clone())
     }
 
     /// A folder whose embedded log begins new segments often.
@@ -104,7 +123,8 @@ impl Place {
     /// Another data folder of the same log; of an embedded one, as it is now.
     pub(crate) fn copy_without_views(&self) -> Self {
         let copy = Self::new(self.kind.clone());
-        let copy = Self { log_options: self.log_options.clone(), ..copy };
+        let (log_options, store_options) = (self.log_options.clone(), self.store_options);
+        let copy = Self { log_options, store_options, ..copy };
         for folder in ["log", "keys"] {
             copy_folder(&self.path(folder), &copy.path(folder));
         }
@@ -123,15 +143,21 @@ impl Place {
     }
 
     pub(crate) async fn open(&self) -> Engine {
-        let log: Arc<dyn EventLog> = match &self.kind {
+        self.open_on(self.log_to_write().await).await
+    }
+
+    pub(crate) async fn log_to_write(&self) -> Arc<dyn EventLog> {
+        match &self.kind {
             Kind::Embedded => {
                 let options = &self.log_options;
                 Arc::new(EmbeddedLog::create_or_open(self.path("log"), options).unwrap())
             }
             Kind::Kafka(_) => self.log().await,
-        };
-        let stores =
-            StoreSet::open(self.dir.path(), Access::ReadWrite, StoreOptions::default()).unwrap();
+        }
+    }
+
+    pub(crate) async fn open_on(&self, log: Arc<dyn EventLog>) -> Engine {
+        let stores = self.stores(Access::ReadWrite);
         let config = EngineConfig {
             clock: ClockMode::Given,
             opened_at: Some("1997-01-01T00:00:00Z".parse().unwrap()),
@@ -152,7 +178,6 @@ impl Place {
     pub(crate) fn maker(&self, engine: &Engine) -> Maker {
         Maker::new(Source {
             partitions: engine.stores(),
-            history: Arc::new(HistoryFolder::new(self.dir.path())),
             data_dir: self.dir.path().to_owned(),
             scratch_dir: self.path("scratch"),
         })
@@ -183,8 +208,7 @@ impl Place {
     /// Folds what is on the log and not yet in the views, and tells what came of it.
     pub(crate) async fn fold_to_the_end(&self) -> Folded {
         let log = self.log().await;
-        let stores =
-            StoreSet::open(self.dir.path(), Access::ReadWrite, StoreOptions::default()).unwrap();
+        let stores = self.stores(Access::ReadWrite);
         let mut folded = Folded::new();
         for id in PartitionId::all(PARTITIONS) {
             let store = stores.partition(&id.to_string()).unwrap();

@@ -87,25 +87,3 @@ async fn a_second_snapshot_writes_only_what_is_new_on_s3() {
     assert!(second.uploaded_files < second.snapshot.files, "{second:?}");
     engine.shutdown().await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sealed_history_comes_back_on_embedded() {
-    let place = crate::place::Place::new(crate::place::Kind::Embedded);
-    let engine = place.open_with(0..10).await;
-    let sealed = ["history/0/0000.parquet", "history/1/0007.parquet"];
-    for path in sealed {
-        std::fs::create_dir_all(place.path(path).parent().unwrap()).unwrap();
-        std::fs::write(place.path(path), path).unwrap();
-    }
-    // Half sealed, and of nobody's.
-    std::fs::write(place.path("history/0/0001.parquet.new"), "half").unwrap();
-    let objects = crate::place::in_folder(&place.dir);
-    place.create(&engine, &objects).await;
-    engine.shutdown().await;
-    let copy = place.copy_without_views();
-    copy.restore(&objects, false).await.unwrap();
-    for path in sealed {
-        assert_eq!(std::fs::read_to_string(copy.path(path)).unwrap(), path);
-    }
-    assert!(!copy.path("history/0/0001.parquet.new").exists());
-}

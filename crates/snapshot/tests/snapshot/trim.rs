@@ -5,6 +5,7 @@ use crate::place::on_every_log_in_segments;
 on_every_log_in_segments!(the_log_begins_with_a_snapshot);
 on_every_log_in_segments!(a_view_that_is_declared_after_begins_there);
 on_every_log_in_segments!(what_would_lose_history_is_refused);
+on_every_log_in_segments!(a_trim_that_was_broken_off_is_made_good_at_the_next_start);
 
 mod tests {
     use std::sync::Arc;
@@ -16,7 +17,10 @@ mod tests {
     use headwater_replay::{From, Report, Verify, log::FindingKind, log::VerifyLog};
     use headwater_store::{Access, StoreOptions, StoreSet};
 
-    use crate::place::{Place, in_folder, submit, topology_that_sums};
+    use crate::{
+        altered_log::UntrimmedLog,
+        place::{Place, in_folder, submit, topology_that_sums},
+    };
 
     async fn trim(place: &Place, engine: &Engine, objects: &Objects) -> LogTrim {
         let maker = place.maker(engine);
@@ -114,6 +118,32 @@ mod tests {
         assert!(report.is_equal(), "{report:?}");
         let clicks = report.views.iter().find(|view| view.table == "features.visitor_clicks");
         assert_eq!(clicks.unwrap().replayed.versions, 200, "{:?}", created.snapshot.positions);
+    }
+
+    pub(super) async fn a_trim_that_was_broken_off_is_made_good_at_the_next_start(place: Place) {
+        place.open_with(0..400).await.shutdown().await;
+        let engine = place.open_on(Arc::new(UntrimmedLog(place.log_to_write().await))).await;
+        engine.wait_ready().await.unwrap();
+        let objects = in_folder(&place.dir);
+        let created = place.create(&engine, &objects).await;
+        submit(&engine, 400..500).await;
+        let origin = place.maker(&engine).find_whole(&objects, None, &|_| {}).await.unwrap();
+        // The record is on the log, and then the process dies before anything is taken away.
+        engine.trim_log(&origin).await.unwrap_err();
+        engine.shutdown().await;
+        let first = PartitionId::Data(0);
+        assert_eq!(place.log().await.start(first).await.unwrap(), Offset(0));
+
+        let engine = place.open().await;
+        let began = std::time::Instant::now();
+        while engine.log().start(first).await.unwrap() == Offset(0) {
+            assert!(began.elapsed() < std::time::Duration::from_secs(60), "nothing was taken away");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let at = created.snapshot.positions[&first];
+        assert!(engine.log().start(first).await.unwrap() <= at);
+        submit(&engine, 500..510).await;
+        engine.shutdown().await;
     }
 
     pub(super) async fn what_would_lose_history_is_refused(place: Place) {
