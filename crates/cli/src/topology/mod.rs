@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Tables that are no view's rows, so that `built_in_tables` does not know them.
-const COMPUTED_TABLES: [&str; 3] = ["events", "positions", "digests"];
+const COMPUTED_TABLES: [&str; 4] = ["events", "positions", "digests", "storage"];
 
 /// What to do with a topology.
 #[derive(Debug, Subcommand)]

@@ -22,11 +22,19 @@ fn all_problems_are_told_at_once() {
     let file = place.path("app/topology/app.yaml");
     let text = fs::read_to_string(&file).unwrap();
     let text = text.replace("sum: /total", "sum: /totl").replace("customer_orders:", "events:");
-    fs::write(&file, text).unwrap();
+    fs::write(&file, &text).unwrap();
     let told = place.run(&["topology", "check", "app/topology", "--json"]).ended(1).json();
     let problems = told["problems"].as_array().unwrap();
     let messages: Vec<_> = problems.iter().map(|p| p["message"].as_str().unwrap()).collect();
     assert!(messages.iter().any(|message| message.contains("log.events")), "{messages:?}");
+    for taken in ["positions", "digests", "storage"] {
+        let named = text.replace("events:\n    description", &format!("{taken}:\n    description"));
+        assert_ne!(named, text);
+        fs::write(&file, named).unwrap();
+        let told = place.run(&["topology", "check", "app/topology"]).ended(1).out;
+        assert!(told.contains(&format!("log.{taken}")), "{taken}: {told}");
+    }
+    fs::write(&file, &text).unwrap();
     assert!(messages.iter().any(|message| message.contains("totl")), "{messages:?}");
     assert!(problems.iter().all(|problem| problem["file"] == "topology/app.yaml"));
     // A server does not start with it.
