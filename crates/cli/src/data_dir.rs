@@ -27,6 +27,7 @@ use headwater_engine::{Engine, EngineConfig};
 use headwater_log::EventLog;
 use headwater_query::Moment;
 use headwater_store::{Access, StoreOptions, StoreSet};
+use serde::de::DeserializeOwned;
 
 use crate::{
     exit::misuse,
@@ -189,6 +190,16 @@ impl Reader {
         headwater_engine::open_moment(self.log, &self.stores)
             .await
             .context("failed to read the data folder")
+    }
+}
+
+/// What a data folder remembers in a small file, if it is there.
+pub(crate) fn read_whole<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Option<T>> {
+    let failed = || format!("failed to read {}", path.display());
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).with_context(failed),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(failed),
     }
 }
 

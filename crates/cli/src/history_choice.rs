@@ -1,18 +1,20 @@
 //! `DIR/history.json`: where a data folder's sealed history is kept besides the folder.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use anyhow::Context as _;
 use headwater_engine::{ErrorKind, HistoryPlace};
 use headwater_objects::Objects;
 use headwater_store::Elsewhere;
 use serde::{Deserialize, Serialize};
 
-use crate::{data_dir::write_whole, exit::misuse, objects_config};
+use crate::{
+    data_dir::{read_whole, write_whole},
+    exit::misuse,
+    objects_config,
+};
 
 /// What stays in the folder of each partition unless told otherwise: some hundred million versions.
 pub(crate) const CACHE_BYTES_DEFAULT: u64 = 8 << 30;
@@ -33,13 +35,7 @@ impl HistoryChoice {
 
     /// What the folder remembers.
     fn read(dir: &Path) -> anyhow::Result<Option<Self>> {
-        let path = Self::path(dir);
-        let failed = || format!("failed to read {}", path.display());
-        match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).with_context(failed),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(failed),
-        }
+        read_whole(&Self::path(dir))
     }
 
     /// What the command line says.
@@ -48,21 +44,12 @@ impl HistoryChoice {
         objects_config: Option<&Path>,
         cache_bytes: u64,
     ) -> anyhow::Result<Self> {
-        let whole = match place.contains("://") {
-            true => place.to_owned(),
-            false => {
-                let path = std::path::absolute(place)
-                    .with_context(|| format!("failed to find the folder {place}"))?;
-                let text = path.into_os_string().into_string();
-                text.map_err(|_| misuse("name a folder whose path is UTF-8"))?
-            }
-        };
         let absolute = |path: &Path| {
             path.canonicalize()
                 .map_err(|e| misuse(format!("--objects-config {}: {e}", path.display())))
         };
         let objects_config = objects_config.map(absolute).transpose()?;
-        Ok(Self { place: whole, objects_config, cache_bytes })
+        Ok(Self { place: objects_config::whole_place(place)?, objects_config, cache_bytes })
     }
 
     fn objects(&self) -> anyhow::Result<Objects> {

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -13,7 +12,12 @@ use headwater_log_embedded::{EmbeddedLog, Options};
 use headwater_log_kafka::{KafkaConfig, KafkaLog};
 use serde::{Deserialize, Serialize};
 
-use crate::{data_dir::write_whole, exit::misuse, log_url::LogUrl, properties};
+use crate::{
+    data_dir::{read_whole, write_whole},
+    exit::misuse,
+    log_url::LogUrl,
+    properties,
+};
 
 /// A log and how it is reached: what `log.json` holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -31,13 +35,7 @@ impl LogChoice {
 
     /// What the folder remembers.
     pub(crate) fn read(dir: &Path) -> anyhow::Result<Option<Self>> {
-        let path = Self::path(dir);
-        let failed = || format!("failed to read {}", path.display());
-        match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).with_context(failed),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(failed),
-        }
+        read_whole(&Self::path(dir))
     }
 
     /// Remembers it.

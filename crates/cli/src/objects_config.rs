@@ -1,7 +1,8 @@
-//! How object storage is reached: the `AWS_…` variables, and `--objects-config` over them.
+//! Where object storage is, and how it is reached: the `AWS_…` variables, and `--objects-config` over them.
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use headwater_objects::{Properties, is_property, is_secret_property};
 
 use crate::{exit::misuse, properties};
@@ -29,4 +30,15 @@ pub(crate) fn read(file: Option<&Path>) -> anyhow::Result<Properties> {
         }
     }
     Ok(found)
+}
+
+/// A place as it is known from any folder: a URL, or a whole path.
+pub(crate) fn whole_place(place: &str) -> anyhow::Result<String> {
+    if place.contains("://") {
+        return Ok(place.to_owned());
+    }
+    let whole =
+        std::path::absolute(place).with_context(|| format!("failed to find the folder {place}"))?;
+    let text = whole.into_os_string().into_string();
+    text.map_err(|_| misuse("name a folder whose path is UTF-8"))
 }

@@ -1,6 +1,6 @@
 //! What a fold of history begins with: nothing, or what was known at the log's origin.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 
 use headwater_event::Offset;
 use headwater_fold::{Head, Origin, Position, Stored};
@@ -51,12 +51,6 @@ impl Beginning {
 
 /// Whether a position is the one that a log begins with.
 pub(crate) fn is_origin(position: &Position, origin: &Origin) -> bool {
-    position.last == origin.offset && hex(&position.chain) == origin.chain
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let chain = blake3::Hash::from_bytes(position.chain).to_hex();
+    position.last == origin.offset && chain.as_str() == origin.chain
 }

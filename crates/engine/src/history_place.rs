@@ -9,7 +9,8 @@
 //! of its own stands between.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::mpsc,
     time::SystemTime,
@@ -163,7 +164,16 @@ fn own_id(data_dir: &Path) -> Result<String> {
         Err(error) => return Err(failed(error)),
     }
     let id = uuid::Uuid::now_v7().to_string();
-    fs::create_dir_all(data_dir).map_err(failed)?;
-    fs::write(&path, &id).map_err(failed)?;
+    // Whole or not at all: half an id would be another folder's.
+    let fresh = path.with_extension("id.new");
+    let write = || {
+        fs::create_dir_all(data_dir)?;
+        let mut file = fs::File::create(&fresh)?;
+        file.write_all(id.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&fresh, &path)?;
+        fs::File::open(data_dir)?.sync_all()
+    };
+    write().map_err(failed)?;
     Ok(id)
 }

@@ -12,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use headwater_event::PartitionId;
 use headwater_objects::Objects;
@@ -74,13 +73,7 @@ impl PlaceArgs {
 
     /// The place with a whole path, for who is told of it elsewhere.
     pub(crate) fn whole(&self) -> anyhow::Result<String> {
-        if self.place.contains("://") {
-            return Ok(self.place.clone());
-        }
-        let whole = std::path::absolute(&self.place)
-            .with_context(|| format!("failed to find the folder {}", self.place))?;
-        let text = whole.into_os_string().into_string();
-        text.map_err(|_| misuse("name a folder whose path is UTF-8"))
+        objects_config::whole_place(&self.place)
     }
 }
 
