@@ -9,8 +9,8 @@ use std::{
 
 use headwater_event::{Offset, PartitionId, Record, SIGNATURE_HEADER, catalog::names, decode};
 use headwater_fold::{
-    Commit, CompiledView, Digest, Outcome, PartitionFold, Position, ReadFailed, Stored, StoredRows,
-    seen_at,
+    Commit, CompiledView, Digest, KeyAndRow, KeysAndRows, Outcome, PartitionFold, Position,
+    ReadFailed, Stored, StoredRows, seen_at,
 };
 use headwater_log::{EventLog, ReadLimits};
 use headwater_store::{Mark, PartitionStore, Snapshot};
@@ -338,6 +338,15 @@ struct Rows<'a> {
 impl StoredRows for Rows<'_> {
     fn latest(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadFailed> {
         self.store.get_latest(key).map_err(|error| ReadFailed(error.to_string()))
+    }
+
+    fn first(&self, from: &[u8], until: &[u8], limit: usize) -> Result<KeysAndRows, ReadFailed> {
+        let rows = self.store.first_latest(from, until, limit);
+        rows.map_err(|error| ReadFailed(error.to_string()))
+    }
+
+    fn last(&self, from: &[u8], until: &[u8]) -> Result<Option<KeyAndRow>, ReadFailed> {
+        self.store.last_latest(from, until).map_err(|error| ReadFailed(error.to_string()))
     }
 
     fn seen(&self, id: &[u8; 16]) -> Result<Option<Vec<u8>>, ReadFailed> {

@@ -7,7 +7,10 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use headwater_event::{Offset, PartitionId, Schemas, Timestamp};
-use headwater_fold::{Compiled, Head, LogIdentity, PartitionFold, ReadFailed, Stored, StoredRows};
+use headwater_fold::{
+    Compiled, Head, KeyAndRow, KeysAndRows as FoldRows, LogIdentity, PartitionFold, ReadFailed,
+    Stored, StoredRows,
+};
 use headwater_history::{History, PastRows};
 use headwater_log::{EventLog, ReadLimits};
 use headwater_query::{
@@ -321,10 +324,30 @@ struct RowsBefore<'a> {
     before: Option<(PastRows, Offset)>,
 }
 
+/// Rows of the past as they come.
+type RowsRead<'a> = Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), ReadFailed>> + 'a>;
+
+impl RowsBefore<'_> {
+    fn range(&self, from: &[u8], until: &[u8]) -> Result<RowsRead<'_>, ReadFailed> {
+        let Some((rows, _)) = &self.before else { return Ok(Box::new(std::iter::empty())) };
+        let scan = rows.scan(from, until).map_err(|error| ReadFailed(error.to_string()))?;
+        Ok(Box::new(scan.map(|row| row.map_err(|error| ReadFailed(error.to_string())))))
+    }
+}
+
 impl StoredRows for RowsBefore<'_> {
     fn latest(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadFailed> {
         let Some((rows, _)) = &self.before else { return Ok(None) };
         rows.get(key).map_err(|error| ReadFailed(error.to_string()))
+    }
+
+    fn first(&self, from: &[u8], until: &[u8], limit: usize) -> Result<FoldRows, ReadFailed> {
+        self.range(from, until)?.take(limit).collect()
+    }
+
+    fn last(&self, from: &[u8], until: &[u8]) -> Result<Option<KeyAndRow>, ReadFailed> {
+        // The past is read forwards only, and asked for a row or two of one entity.
+        self.range(from, until)?.last().transpose()
     }
 
     fn seen(&self, id: &[u8; 16]) -> Result<Option<Vec<u8>>, ReadFailed> {

@@ -1,12 +1,12 @@
 //! The rows as they stand within a batch, and what the batch will commit.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{cell::RefCell, collections::BTreeMap, ops::Bound};
 
 use headwater_event::Offset;
 
 use crate::{
-    Damaged, Head, Provenance, ReadFailed, StoredRow, StoredRows, codec::TABLE_PREFIX_BYTES,
-    digest::row_hash, rows::Put,
+    Damaged, Head, KeyAndRow, KeysAndRows, Provenance, ReadFailed, StoredRow, StoredRows,
+    codec::TABLE_PREFIX_BYTES, digest::row_hash, rows::Put,
 };
 
 /// One version of a row.
@@ -72,6 +72,49 @@ impl<'a, R: StoredRows> Batch<'a, R> {
         Ok(row)
     }
 
+    /// The first rows of a range, with what the batch changed before.
+    pub(crate) fn first(
+        &self,
+        from: &[u8],
+        until: &[u8],
+        limit: usize,
+    ) -> Result<KeysAndRows, ReadFailed> {
+        let latest = self.latest.borrow();
+        let changed = changed(&latest, from, until);
+        let removed = changed.clone().filter(|(_, row)| row.is_none()).count();
+        let mut rows: BTreeMap<_, _> =
+            self.base.first(from, until, limit.saturating_add(removed))?.into_iter().collect();
+        for (key, row) in changed {
+            match row {
+                Some(row) => rows.insert(key.clone(), row.clone()),
+                None => rows.remove(key),
+            };
+        }
+        Ok(rows.into_iter().take(limit).collect())
+    }
+
+    /// The last row of a range, with what the batch changed before.
+    pub(crate) fn last(&self, from: &[u8], until: &[u8]) -> Result<Option<KeyAndRow>, ReadFailed> {
+        let latest = self.latest.borrow();
+        let mut until = until.to_vec();
+        loop {
+            let stored = self.base.last(from, &until)?;
+            let written = changed(&latest, from, &until).rfind(|(_, row)| row.is_some());
+            let written = written.map(|(key, row)| (key.clone(), row.clone().unwrap_or_default()));
+            match stored {
+                Some((key, _)) if written.as_ref().is_some_and(|(other, _)| *other >= key) => {
+                    return Ok(written);
+                }
+                Some((key, row)) => match latest.get(&key).filter(|cached| cached.written) {
+                    // It was removed: what is before it may be the last.
+                    Some(Cached { row: None, .. }) => until = key,
+                    _ => return Ok(Some((key, row))),
+                },
+                None => return Ok(written),
+            }
+        }
+    }
+
     pub(crate) fn seen(&self, id: &[u8; 16]) -> Result<Option<Vec<u8>>, ReadFailed> {
         match self.seen.get(id) {
             Some(bytes) => Ok(Some(bytes.clone())),
@@ -125,6 +168,21 @@ impl<'a, R: StoredRows> Batch<'a, R> {
             latest.filter(|(_, cached)| cached.written).map(|(key, cached)| (key, cached.row));
         (written.collect(), self.versions, self.seen.into_iter().collect())
     }
+}
+
+/// What the batch changed within a range: `None` where a row was removed.
+fn changed<'l>(
+    latest: &'l BTreeMap<Vec<u8>, Cached>,
+    from: &[u8],
+    until: &[u8],
+) -> impl DoubleEndedIterator<Item = (&'l Vec<u8>, &'l Option<Vec<u8>>)> + Clone {
+    let range = (Bound::Included(from), Bound::Excluded(until));
+    // A range that ends before it begins has nothing; the map would not have it asked for.
+    let range = if from < until { range } else { (Bound::Included(from), Bound::Included(from)) };
+    let empty = from >= until;
+    let changed =
+        latest.range::<[u8], _>(range).filter(move |(_, cached)| cached.written && !empty);
+    changed.map(|(key, cached)| (key, &cached.row))
 }
 
 /// Why a change was not applied.

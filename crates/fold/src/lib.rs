@@ -40,7 +40,7 @@ pub use fold::{Delta, Derived, Fold};
 pub use head::{Clock, Coming, Counts, Digest, HEAD_FORMAT, Head, LogIdentity, Origin, Tally};
 pub use outcome::{Outcome, seen_at};
 pub use partition::{Commit, FACT_SOURCE, PartitionError, PartitionFold, Stored};
-pub use rows::{FoldError, ReadFailed, StoredRows, TableRow};
+pub use rows::{FoldError, KeyAndRow, KeysAndRows, ReadFailed, StoredRows, TableRow};
 pub use rules::RULES_KNOWN;
 pub use table::{Column, KeyedBy, Provenance, Row, RowKey, Shown, StoredRow, Table, column_type};
 pub use time_range::check as check_event_time;

@@ -4,10 +4,20 @@ use headwater_event::Refusal;
 
 use crate::{Row, Table, Value, batch::ApplyError, codec::Damaged};
 
+/// Rows with their keys, in the order of the keys.
+pub type KeysAndRows = Vec<KeyAndRow>;
+
+/// A row with its key.
+pub type KeyAndRow = (Vec<u8>, Vec<u8>);
+
 /// The stored state of one partition, as the fold sees it.
 pub trait StoredRows {
     /// The latest row under a key.
     fn latest(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadFailed>;
+    /// The first rows, at most `limit`, whose keys are from `from` up to and without `until`.
+    fn first(&self, from: &[u8], until: &[u8], limit: usize) -> Result<KeysAndRows, ReadFailed>;
+    /// The last row whose key is from `from` up to and without `until`.
+    fn last(&self, from: &[u8], until: &[u8]) -> Result<Option<KeyAndRow>, ReadFailed>;
     /// What is known of an event's id.
     fn seen(&self, id: &[u8; 16]) -> Result<Option<Vec<u8>>, ReadFailed>;
 }

@@ -9,11 +9,12 @@
 //! | 1 | the first |
 //! | 2 | a topology that breaks its readers is refused ([`headwater_topology::compatible`], [`headwater_topology::unreadable`]); a version of a view with history to fold is activated once that is whole |
 //! | 3 | a snapshot can become the log's origin, and the records before be taken away; windows can hop |
+//! | 4 | windows close by the clock, with late events and results; events are derived, published, mapped from other topics; effects |
 
 use crate::Head;
 
 /// The newest rules that this program knows.
-pub const RULES_KNOWN: u32 = 3;
+pub const RULES_KNOWN: u32 = 4;
 
 /// The rules that hold at a position of control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +40,12 @@ impl Rules {
     /// Whether windows can hop.
     pub(crate) fn hopping(self) -> bool {
         self.0 >= 3
+    }
+
+    /// Whether windows close, and what follows from events can be declared: derived events,
+    /// publications, sources, effects.
+    pub(crate) fn flows(self) -> bool {
+        self.0 >= 4
     }
 
     /// Whether a topology is judged by what it does to those who read events.

@@ -155,6 +155,47 @@ impl PartitionStore {
         self.get(Family::Latest, key)
     }
 
+    /// The first rows, at most `limit`, whose keys are from `from` up to and without `until`.
+    pub fn first_latest(
+        &self,
+        from: &[u8],
+        until: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let mut cursor = self.latest_cursor(from, until)?;
+        let mut rows = Vec::new();
+        cursor.seek(from);
+        while rows.len() < limit
+            && let Some((key, row)) = cursor.item()
+        {
+            rows.push((key.to_vec(), row.to_vec()));
+            cursor.next();
+        }
+        cursor.status().map_err(|e| self.error("cannot read rows", e))?;
+        Ok(rows)
+    }
+
+    /// The last row whose key is from `from` up to and without `until`.
+    pub fn last_latest(&self, from: &[u8], until: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+        let mut cursor = self.latest_cursor(from, until)?;
+        cursor.seek_to_last();
+        cursor.status().map_err(|e| self.error("cannot read rows", e))?;
+        Ok(cursor.item().map(|(key, row)| (key.to_vec(), row.to_vec())))
+    }
+
+    fn latest_cursor(
+        &self,
+        from: &[u8],
+        until: &[u8],
+    ) -> Result<rocksdb::DBRawIteratorWithThreadMode<'_, DB>> {
+        let mut options = rocksdb::ReadOptions::default();
+        // The prefix filter knows one table; a range may begin in one and end before the next.
+        options.set_total_order_seek(true);
+        options.set_iterate_lower_bound(from);
+        options.set_iterate_upper_bound(until);
+        Ok(self.db.raw_iterator_cf_opt(&self.family(Family::Latest)?, options))
+    }
+
     /// What was kept for an event's identity.
     pub fn get_id(&self, id: &[u8; 16]) -> Result<Option<Vec<u8>>> {
         self.get(Family::Ids, id)

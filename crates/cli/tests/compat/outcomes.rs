@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
 
 use headwater_event::{Offset, PartitionId, Record, decode};
-use headwater_fold::{PartitionFold, ReadFailed, Stored, StoredRows};
+use headwater_fold::{KeyAndRow, KeysAndRows, PartitionFold, ReadFailed, Stored, StoredRows};
 use headwater_log::{AppendAck, EventLog, ReadLimits};
 use headwater_log_embedded::EmbeddedLog;
 use headwater_log_kafka::{KafkaLog, testing::TestBroker};
@@ -25,6 +25,16 @@ struct Rows {
 impl StoredRows for Rows {
     fn latest(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadFailed> {
         Ok(self.latest.get(key).cloned())
+    }
+
+    fn first(&self, from: &[u8], until: &[u8], limit: usize) -> Result<KeysAndRows, ReadFailed> {
+        let rows = self.latest.range(from.to_vec()..until.to_vec()).take(limit);
+        Ok(rows.map(|(key, row)| (key.clone(), row.clone())).collect())
+    }
+
+    fn last(&self, from: &[u8], until: &[u8]) -> Result<Option<KeyAndRow>, ReadFailed> {
+        let row = self.latest.range(from.to_vec()..until.to_vec()).next_back();
+        Ok(row.map(|(key, row)| (key.clone(), row.clone())))
     }
 
     fn seen(&self, id: &[u8; 16]) -> Result<Option<Vec<u8>>, ReadFailed> {

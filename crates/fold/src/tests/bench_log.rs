@@ -15,8 +15,8 @@ use headwater_topology::{
 use serde_json::{Value as Json, json};
 
 use crate::{
-    Digest, Outcome, PartitionFold, ReadFailed, Row, RowVersion, Stored, StoredRow, StoredRows,
-    Table, TableRow,
+    Digest, KeyAndRow, KeysAndRows, Outcome, PartitionFold, ReadFailed, Row, RowVersion, Stored,
+    StoredRow, StoredRows, Table, TableRow,
 };
 
 /// A store in memory.
@@ -48,6 +48,16 @@ impl MemoryRows {
 impl StoredRows for MemoryRows {
     fn latest(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadFailed> {
         Ok(self.latest.get(key).cloned())
+    }
+
+    fn first(&self, from: &[u8], until: &[u8], limit: usize) -> Result<KeysAndRows, ReadFailed> {
+        let rows = self.latest.range(from.to_vec()..until.to_vec()).take(limit);
+        Ok(rows.map(|(key, row)| (key.clone(), row.clone())).collect())
+    }
+
+    fn last(&self, from: &[u8], until: &[u8]) -> Result<Option<KeyAndRow>, ReadFailed> {
+        let row = self.latest.range(from.to_vec()..until.to_vec()).next_back();
+        Ok(row.map(|(key, row)| (key.clone(), row.clone())))
     }
 
     fn seen(&self, id: &[u8; 16]) -> Result<Option<Vec<u8>>, ReadFailed> {

@@ -24,7 +24,8 @@ use headwater_event::{
     Event, NewRecord, Offset, PartitionId, Record, Schemas, Signer, Timestamp, partition_for,
 };
 use headwater_fold::{
-    Compiled, Head, LogIdentity, Outcome, PartitionFold, Position, ReadFailed, Stored, StoredRows,
+    Compiled, Head, KeyAndRow, KeysAndRows as FoldRows, LogIdentity, Outcome, PartitionFold,
+    Position, ReadFailed, Stored, StoredRows,
 };
 use headwater_query::{
     Error, EventSource, KeysAndRows, Limits, Moment, PartitionRows, PartitionState, QueryOptions,
@@ -54,6 +55,16 @@ pub(crate) struct Store {
 impl StoredRows for Store {
     fn latest(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadFailed> {
         Ok(self.latest.get(key).cloned())
+    }
+
+    fn first(&self, from: &[u8], until: &[u8], limit: usize) -> Result<FoldRows, ReadFailed> {
+        let rows = self.latest.range(from.to_vec()..until.to_vec()).take(limit);
+        Ok(rows.map(|(key, row)| (key.clone(), row.clone())).collect())
+    }
+
+    fn last(&self, from: &[u8], until: &[u8]) -> Result<Option<KeyAndRow>, ReadFailed> {
+        let row = self.latest.range(from.to_vec()..until.to_vec()).next_back();
+        Ok(row.map(|(key, row)| (key.clone(), row.clone())))
     }
 
     fn seen(&self, id: &[u8; 16]) -> Result<Option<Vec<u8>>, ReadFailed> {
