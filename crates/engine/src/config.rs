@@ -11,6 +11,9 @@ use headwater_log::ReadLimits;
 /// Builders that work at once unless told otherwise: folding live events goes before.
 const BUILDERS: usize = 2;
 
+/// A producer that sends now and then has sent again by then.
+const IDLE_AFTER: Duration = Duration::from_secs(60);
+
 /// How an engine runs.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
@@ -28,6 +31,8 @@ pub struct EngineConfig {
     pub fold_limits: ReadLimits,
     /// How many builders fold the history of new versions of views at once; with 0 it waits.
     pub builders: usize,
+    /// A partition that no event came to for so long holds no watermark back.
+    pub idle_after: Duration,
     /// How long a caller waits for an outcome before it is told that it is pending.
     pub outcome_timeout: Duration,
 }
@@ -43,6 +48,7 @@ impl EngineConfig {
             scratch_dir: data_dir.join("scratch"),
             fold_limits: ReadLimits::default(),
             builders: BUILDERS,
+            idle_after: IDLE_AFTER,
             outcome_timeout: Duration::from_secs(30),
         }
     }

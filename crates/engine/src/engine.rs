@@ -33,6 +33,7 @@ use crate::{
     opening, outbox, partition_thread, sealer,
     shared::{PartitionShared, Progress, Shared},
     trim::finish_trimming,
+    watermark::Watermarks,
 };
 
 /// How long a shutdown waits for a partition's thread.
@@ -147,9 +148,11 @@ impl Engine {
         self.spawn(tokio::spawn(outbox));
         self.spawn(tokio::spawn(finish_trimming(self.clone())));
         if clock == ClockMode::Live {
-            self.tick(clock::wall().max(self.log_time().unwrap_or(Timestamp::from_micros(0))))
-                .await?;
-            self.spawn(tokio::spawn(clock::run(self.clone())));
+            let time = clock::wall().max(self.log_time().unwrap_or(Timestamp::from_micros(0)));
+            let mut watermarks = Watermarks::new(self.0.config.idle_after);
+            let watermark = clock::watermark(self, &mut watermarks, time);
+            self.tick_with(time, Some(watermark)).await?;
+            self.spawn(tokio::spawn(clock::run(self.clone(), watermarks)));
         }
         Ok(())
     }
@@ -199,10 +202,19 @@ impl Engine {
         offsets.first().copied().ok_or_else(|| Error::new(ErrorKind::Bug, "the log gave no offset"))
     }
 
-    /// Moves the log's clock to `time`, and waits until every partition has folded the tick.
+    /// Moves the log's clock to `time`, and waits until every partition has folded the tick. All events
+    /// before that time are believed to have come.
     pub async fn tick(&self, time: Timestamp) -> Result<()> {
-        let request = ClockTickRequested { time, watermark: None };
-        let id = format!("tick-{time}");
+        self.tick_with(time, None).await
+    }
+
+    /// Moves the log's clock to `time` where all events before `watermark` are believed to have come.
+    pub async fn tick_with(&self, time: Timestamp, watermark: Option<Timestamp>) -> Result<()> {
+        let request = ClockTickRequested { time, watermark };
+        let id = match watermark {
+            None => format!("tick-{time}"),
+            Some(watermark) => format!("tick-{time}-{watermark}"),
+        };
         let (_, assigned) =
             self.request(id, names::CLOCK_TICK_REQUESTED, "clock", &request).await?;
         let ticked: ClockTicked = serde_json::from_value(assigned)

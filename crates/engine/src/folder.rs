@@ -235,7 +235,8 @@ impl Folder {
             Some(digests) => digests,
             None => self.backfill_now(views.clone(), until).await?,
         };
-        digests.retain(|version, _| views.iter().any(|v| v.table.version_hex() == *version));
+        let tables: Vec<_> = views.iter().flat_map(CompiledView::tables).collect();
+        digests.retain(|version, _| tables.iter().any(|table| table.version_hex() == *version));
         self.fold.adopt(digests);
         self.adopted = true;
         let waited_ms = started.elapsed().as_millis();
@@ -330,9 +331,9 @@ fn needs_history(record: &Record) -> bool {
 }
 
 /// A partition's store as the fold sees it.
-struct Rows<'a> {
-    store: &'a PartitionStore,
-    before: Option<&'a (Snapshot, Offset)>,
+pub(crate) struct Rows<'a> {
+    pub(crate) store: &'a PartitionStore,
+    pub(crate) before: Option<&'a (Snapshot, Offset)>,
 }
 
 impl StoredRows for Rows<'_> {

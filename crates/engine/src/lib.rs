@@ -41,6 +41,7 @@ mod storage;
 mod submit;
 mod topologies;
 mod trim;
+mod watermark;
 
 pub use ack::Ack;
 pub use builds::{BuildStatus, BuildStep};

@@ -139,6 +139,8 @@ built_in! {
     LABEL_OBSERVED = "headwater.label.observed", LabelObserved, Data, Observation;
     ROLLOUT_CHANGE_REQUESTED = "headwater.rollout.change_requested", RolloutChangeRequested, Control, Request;
     ROLLOUT_CHANGED = "headwater.rollout.changed", RolloutChanged, Control, Fact;
+    TICK_CONTINUED = "headwater.tick.continued", TickContinued, Data, Fact;
+    PUBLICATION_DELIVERED = "headwater.publication.delivered", PublicationDelivered, Everywhere, System;
 }
 
 /// The built-in type of this name.

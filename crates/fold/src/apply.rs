@@ -1,12 +1,14 @@
 //! What a record changes: rows, digests, ids, the head, and what follows for the outbox.
 
 use headwater_event::{
-    Event, Outlet, PartitionId, Reason, Record, Refusal, Verifier,
+    Event, Offset, Outlet, PartitionId, Reason, Record, Refusal, Verifier,
     catalog::{self, Role, names},
+    payload::PublicationDelivered,
 };
 
 use crate::{
-    Delta, Derived, FACT_SOURCE, Fold, Outcome, PartitionError, PartitionFold, StoredRows,
+    Delivered, Delta, Derived, FACT_SOURCE, Fold, Outcome, PartitionError, PartitionFold,
+    Published, StoredRows,
     batch::Batch,
     family::log::{DeadLetter, Rejection},
     fold::rejection_fact,
@@ -16,11 +18,20 @@ use crate::{
     succession, system,
 };
 
+/// What follows from a batch of records.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    /// Events for partitions of the log.
+    pub(crate) derived: Vec<(PartitionId, Outlet, Event)>,
+    /// Events for topics of the users' own.
+    pub(crate) published: Vec<Published>,
+}
+
 impl PartitionFold {
     pub(crate) fn apply<R: StoredRows>(
         &mut self,
         batch: &mut Batch<'_, R>,
-        outbox: &mut Vec<(PartitionId, Outlet, Event)>,
+        outbox: &mut Outbox,
         record: &Record,
         verdict: Verdict,
     ) -> Result<Outcome, PartitionError> {
@@ -56,6 +67,7 @@ impl PartitionFold {
             Verdict::System(event) => {
                 self.head.counts.derived += u64::from(event.derived_from.is_some());
                 self.receive(&event);
+                self.publish(outbox, record, &event);
                 self.apply_system(batch, outbox, record, &event)?;
                 Ok(Outcome::Accepted { assigned: serde_json::Value::Null })
             }
@@ -65,13 +77,16 @@ impl PartitionFold {
     fn accept<R: StoredRows>(
         &mut self,
         batch: &mut Batch<'_, R>,
-        outbox: &mut Vec<(PartitionId, Outlet, Event)>,
+        outbox: &mut Outbox,
         record: &Record,
         event: &Event,
         delta: Delta,
     ) -> Result<Outcome, PartitionError> {
         self.head.counts.accepted += 1;
+        self.head.counts.late += delta.late;
         self.receive(event);
+        self.saw(event);
+        self.publish(outbox, record, event);
         self.head.counters.extend(delta.counters);
         if let Some(clock) = system::accepted_tick(event, &delta.assigned) {
             self.head.accepted_tick = Some(clock);
@@ -94,7 +109,7 @@ impl PartitionFold {
     fn refuse<R: StoredRows>(
         &mut self,
         batch: &mut Batch<'_, R>,
-        outbox: &mut Vec<(PartitionId, Outlet, Event)>,
+        outbox: &mut Outbox,
         record: &Record,
         event: &Event,
         refusal: Refusal,
@@ -148,13 +163,7 @@ impl PartitionFold {
     }
 
     /// Gives derived events to the outbox, in order, each with its place.
-    fn emit(
-        &mut self,
-        outbox: &mut Vec<(PartitionId, Outlet, Event)>,
-        record: &Record,
-        cause: &Event,
-        derived: Vec<Derived>,
-    ) {
+    fn emit(&mut self, outbox: &mut Outbox, record: &Record, cause: &Event, derived: Vec<Derived>) {
         for (index, Derived { to, mut event }) in (0_u32..).zip(derived) {
             let outlet = Outlet { partition: self.id, offset: record.offset, index };
             if event.id.is_empty() {
@@ -170,14 +179,35 @@ impl PartitionFold {
             event.derived_from = Some(outlet);
             let tally = self.head.emitted.entry(to).or_default();
             tally.add(outlet, &event.content_hash());
-            outbox.push((to, outlet, event));
+            outbox.derived.push((to, outlet, event));
+        }
+    }
+
+    /// Gives an event to the outbox for each publication that names its type. A fact is published from
+    /// control alone, not from its copies.
+    fn publish(&mut self, outbox: &mut Outbox, record: &Record, event: &Event) {
+        let role = catalog::built_in(&event.event_type).map_or(Role::Observation, |b| b.role);
+        let copy = role == Role::Fact && self.id != PartitionId::Control;
+        if copy || role == Role::System || self.is_backfill() {
+            return;
+        }
+        let outlet = Outlet { partition: self.id, offset: record.offset, index: 0 };
+        for (name, declared) in &self.compiled.topology.publications {
+            if !declared.events.contains(&event.event_type) {
+                continue;
+            }
+            let mut event = event.clone();
+            event.derived_from = Some(outlet);
+            let tally = self.head.published.entry(name.clone()).or_default();
+            tally.add(outlet, &event.content_hash());
+            outbox.published.push(Published { publication: name.clone(), event });
         }
     }
 
     fn apply_system<R: StoredRows>(
         &mut self,
         batch: &mut Batch<'_, R>,
-        outbox: &mut Vec<(PartitionId, Outlet, Event)>,
+        outbox: &mut Outbox,
         record: &Record,
         event: &Event,
     ) -> Result<(), PartitionError> {
@@ -194,6 +224,15 @@ impl PartitionFold {
                 }
             },
             names::TOPOLOGY_APPLIED => self.topology_came(event),
+            names::CLOCK_TICKED => {
+                system::apply(&mut self.head, event)?;
+                self.ticked(batch)?
+            }
+            names::TICK_CONTINUED => self.close_windows(batch)?,
+            names::PUBLICATION_DELIVERED => {
+                self.delivered(event);
+                Vec::new()
+            }
             names::VIEW_BUILT => self.view_built(event),
             names::VIEW_ACTIVATED => {
                 self.activation_came(event);
@@ -218,6 +257,14 @@ impl PartitionFold {
         };
         self.emit(outbox, record, event, derived);
         Ok(())
+    }
+
+    /// The active process has put everything up to a place into a publication's topic.
+    fn delivered(&mut self, event: &Event) {
+        let Some(delivered) = system::payload::<PublicationDelivered>(event) else { return };
+        let place = Delivered { offset: Offset(delivered.offset), index: delivered.index };
+        let last = self.head.delivered.entry(delivered.publication).or_insert(place);
+        *last = (*last).max(place);
     }
 
     fn opened(&mut self, event: &Event) {

@@ -223,7 +223,11 @@ impl PartitionFold {
             let written: payload::FeatureWritten = fold.payload()?;
             return crate::feature::fold_written(fold, views, &written);
         }
-        crate::feature::fold_app_event(fold, views)
+        crate::feature::fold_app_event(fold, views)?;
+        if !self.is_backfill() {
+            crate::derived_events::follow(fold, &self.compiled.topology);
+        }
+        Ok(())
     }
 
     fn views(&self) -> Views<'_> {

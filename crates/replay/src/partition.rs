@@ -291,7 +291,7 @@ impl Replay<'_> {
         let mut folded = compiled.views.iter().chain(coming);
         let versions = |head: &Head| head.digests.get(version).map_or(0, |digest| digest.versions);
         *id != PartitionId::Control
-            && !folded.any(|view| view.table.version_hex() == version)
+            && !folded.any(|view| view.tables().iter().any(|table| table.version_hex() == version))
             && kept.head.as_ref().map_or(0, versions) > versions(fold.head())
     }
 

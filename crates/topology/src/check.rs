@@ -3,23 +3,30 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    derived_events::{DerivedEventDeclared, read_derived_event},
     entities::{EntityDeclared, read_entity},
     event_types::{EventTypeDeclared, read_event_type},
     evolution::{Breaking, compatible, unreadable_versions},
     feature_views::{ViewDeclared, read_view},
     fields::{Fields, Given},
-    limits::{ENTITIES_MAX, EVENT_TYPES_MAX, FEATURE_VIEWS_MAX, TOPOLOGY_BYTES_MAX},
+    limits::{
+        DERIVED_EVENTS_MAX, ENTITIES_MAX, EVENT_TYPES_MAX, FEATURE_VIEWS_MAX, PUBLICATIONS_MAX,
+        TOPOLOGY_BYTES_MAX,
+    },
     link::{Known, link_view},
+    link_flows::{check_circles, link_derived_event, link_publication},
     model::{EventType, FeatureView, Retention, Topology},
     paths::{default_schema_folder, schema_folder},
     problem::{Problem, Problems},
+    publications::{PublicationDeclared, read_publication},
     retention::read_retention,
     schemas::{place_in, read_schemas},
     source::{At, SourceFile},
     yaml,
 };
 
-const SECTIONS: [&str; 4] = ["event_types", "entities", "feature_views", "retention"];
+const SECTIONS: [&str; 6] =
+    ["event_types", "entities", "feature_views", "retention", "derived_events", "publications"];
 
 /// Reads all YAML files among `files`, and the schemas that they ask for.
 ///
@@ -50,12 +57,24 @@ pub fn check(
         .iter()
         .map(|view| (view.name.clone(), link_view(view, &known, &mut problems)))
         .collect();
+    check_circles(&declared.derived_events, &views, &mut problems);
+    let derived_events = declared
+        .derived_events
+        .iter()
+        .map(|derived| (derived.name.clone(), link_derived_event(derived, &known, &mut problems)));
+    let derived_events: BTreeMap<_, _> = derived_events.collect();
+    let publications = declared.publications.iter().map(|publication| {
+        (publication.name.clone(), link_publication(publication, &known, &mut problems))
+    });
+    let publications: BTreeMap<_, _> = publications.collect();
 
     let topology = Topology {
         event_types: whole(known.event_types),
         entities: whole(known.entities),
         feature_views: whole(views),
         retention: declared.retention.map(|(retention, _)| retention).unwrap_or_default(),
+        derived_events: whole(derived_events),
+        publications: whole(publications),
     };
     check_size(&topology, &sorted, &mut problems);
     if problems.is_empty() { Ok(topology) } else { Err(problems.into_sorted()) }
@@ -67,6 +86,8 @@ struct Declared<'a> {
     entities: Vec<EntityDeclared<'a>>,
     views: Vec<ViewDeclared<'a>>,
     retention: Option<(Retention, At<'a>)>,
+    derived_events: Vec<DerivedEventDeclared<'a>>,
+    publications: Vec<PublicationDeclared<'a>>,
     complete: bool,
 }
 
@@ -77,6 +98,8 @@ impl<'a> Declared<'a> {
             entities: Vec::new(),
             views: Vec::new(),
             retention: None,
+            derived_events: Vec::new(),
+            publications: Vec::new(),
             complete: true,
         };
         for file in files.iter().filter(|file| file.is_yaml()) {
@@ -109,6 +132,12 @@ impl<'a> Declared<'a> {
         for entry in fields.entries("feature_views", problems) {
             self.views.push(read_view(entry, problems));
         }
+        for entry in fields.entries("derived_events", problems) {
+            self.derived_events.extend(read_derived_event(entry, problems));
+        }
+        for entry in fields.entries("publications", problems) {
+            self.publications.extend(read_publication(entry, problems));
+        }
         if let Some(entry) = fields.entry("retention") {
             self.read_retention(entry, problems);
         }
@@ -130,13 +159,20 @@ impl<'a> Declared<'a> {
         keep_first("event type", &mut self.event_types, |it| (&it.name, it.at), problems);
         keep_first("entity", &mut self.entities, |it| (&it.name, it.at), problems);
         keep_first("feature view", &mut self.views, |it| (&it.name, it.at), problems);
+        let derived_events = &mut self.derived_events;
+        keep_first("derived event", derived_events, |it| (&it.name, it.at), problems);
+        keep_first("publication", &mut self.publications, |it| (&it.name, it.at), problems);
     }
 
     fn check_counts(&self, problems: &mut Problems) {
         let event_types = self.event_types.get(EVENT_TYPES_MAX).map(|it| it.at);
         let entities = self.entities.get(ENTITIES_MAX).map(|it| it.at);
         let views = self.views.get(FEATURE_VIEWS_MAX).map(|it| it.at);
+        let derived_events = self.derived_events.get(DERIVED_EVENTS_MAX).map(|it| it.at);
+        let publications = self.publications.get(PUBLICATIONS_MAX).map(|it| it.at);
         let found = [
+            (derived_events, "derived events", DERIVED_EVENTS_MAX),
+            (publications, "publications", PUBLICATIONS_MAX),
             (event_types, "event types", EVENT_TYPES_MAX),
             (entities, "entities", ENTITIES_MAX),
             (views, "feature views", FEATURE_VIEWS_MAX),

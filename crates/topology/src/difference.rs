@@ -50,6 +50,12 @@ pub struct Differences {
     pub entities: Vec<Difference>,
     /// Feature views.
     pub feature_views: Vec<Difference>,
+    /// Derived events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub derived_events: Vec<Difference>,
+    /// Publications.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub publications: Vec<Difference>,
 }
 
 impl Differences {
@@ -59,12 +65,22 @@ impl Differences {
             event_types: of(&before.event_types, &after.event_types),
             entities: of(&before.entities, &after.entities),
             feature_views: of(&before.feature_views, &after.feature_views),
+            derived_events: of(&before.derived_events, &after.derived_events),
+            publications: of(&before.publications, &after.publications),
         }
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.event_types.is_empty() && self.entities.is_empty() && self.feature_views.is_empty()
+        [
+            &self.event_types,
+            &self.entities,
+            &self.feature_views,
+            &self.derived_events,
+            &self.publications,
+        ]
+        .into_iter()
+        .all(Vec::is_empty)
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod check;
 mod complaint;
+mod derived_events;
 mod difference;
 mod duration;
 mod entities;
@@ -20,28 +21,33 @@ mod evolution;
 mod feature_views;
 mod features;
 mod fields;
+mod filters;
 mod kinds;
 mod limits;
 mod link;
 mod link_features;
+mod link_flows;
+mod link_windows;
 mod model;
 mod names;
 mod paths;
 mod pointers;
 mod problem;
+mod publications;
 mod retention;
 mod schemas;
 mod source;
 mod steps;
 mod value_types;
+mod windows;
 mod yaml;
 
 pub use check::{check, check_against, schema_folders};
 pub use difference::{Change, Difference, Differences};
 pub use evolution::{Breaking, compatible, unreadable};
 pub use model::{
-    Aggregate, DerivedFeature, Entity, EventType, Feature, FeatureView, JoinKey, KeyType,
-    Retention, Topology, ValueAt, ValueType, ViewSource, Window,
+    Aggregate, DerivedEvent, DerivedFeature, Entity, EventType, Feature, FeatureView, JoinKey,
+    KeyType, Publication, Retention, Topology, ValueAt, ValueType, ViewSource, Window,
 };
 pub use problem::Problem;
 pub use source::SourceFile;

@@ -27,6 +27,21 @@ pub(crate) const FEATURES_MAX: usize = 500;
 /// Columns of one entity's key.
 pub(crate) const JOIN_KEYS_MAX: usize = 16;
 
+/// Derived event types in all.
+pub(crate) const DERIVED_EVENTS_MAX: usize = 1_000;
+
+/// Publications in all.
+pub(crate) const PUBLICATIONS_MAX: usize = 100;
+
+/// Values that a filter names for one place.
+pub(crate) const FILTER_VALUES_MAX: usize = 1_000;
+
+/// Hopping windows that an event may lie in: it changes a row in each.
+pub(crate) const HOPS_MAX: i64 = 400;
+
+/// Panes of a sliding window: a read merges all of them.
+pub(crate) const PANES_MAX: i64 = 1_000;
+
 /// Windows up to a century; beyond lies a slip of the pen.
 pub(crate) const DURATION_MS_MAX: i64 = 36_525 * 86_400_000;
 

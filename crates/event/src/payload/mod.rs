@@ -21,8 +21,9 @@ pub use serving::{
 };
 pub use system::{
     ClockMode, ClockTickRequested, ClockTicked, LogOpened, LogTrimmed, OriginPosition,
-    RequestRejected, RulesRaised, TopologyApplied, TopologyApplyRequested, ViewActivated,
-    ViewBuilt, ViewPartitionBuilt, ViewVersion, WriterClaimed,
+    PublicationDelivered, RequestRejected, RulesRaised, TickContinued, TopologyApplied,
+    TopologyApplyRequested, ViewActivated, ViewBuilt, ViewPartitionBuilt, ViewVersion,
+    WriterClaimed,
 };
 pub use tracking::{
     Artifact, ExperimentCreateRequested, ExperimentCreated, METRICS_MAX, Metric, MetricLogged,

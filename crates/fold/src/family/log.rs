@@ -1,6 +1,6 @@
 //! What the log itself has to tell: records that are no events, refused events, topologies.
 
-use headwater_event::{Event, Record, Refusal, limits::DEAD_LETTER_BYTES_MAX};
+use headwater_event::{Event, Record, Refusal, Timestamp, limits::DEAD_LETTER_BYTES_MAX};
 
 use crate::{Json, table::table};
 
@@ -65,6 +65,29 @@ table! {
         place: String,
         /// By partition, the last offset that is in the snapshot, and the chain there.
         positions: Json,
+    }
+}
+
+table! {
+    /// Events that came too late for a window of a view whose windows close, a row a window; of each view those of the version that its name reads.
+    LateEvent in "log"."late_events" keyed by Position (
+    ) {
+        /// The feature view.
+        view: String,
+        /// The first moment of the window.
+        window_start: Timestamp,
+        /// The first moment after the window.
+        window_end: Timestamp,
+        /// The watermark when the event came: the window's end and its lateness lie before.
+        watermark: Timestamp,
+        /// The event's type.
+        event_type: String,
+        /// What the event was about.
+        subject: String,
+        /// When it happened.
+        event_time: Timestamp,
+        /// The payload.
+        data: Json,
     }
 }
 

@@ -403,6 +403,8 @@ pub(super) fn topology() -> Topology {
             keys: vec![data("/customer")],
         },
         window,
+        lateness_ms: None,
+        results: None,
         features,
         derived: Vec::new(),
     };
@@ -448,5 +450,6 @@ pub(super) fn topology() -> Topology {
             ("scores".to_owned(), scores),
         ]),
         retention: headwater_topology::Retention::default(),
+        ..Topology::default()
     }
 }

@@ -387,6 +387,8 @@ pub(crate) fn topology() -> Topology {
                 keys: vec![ValueAt::Subject],
             },
             window: None,
+            lateness_ms: None,
+            results: None,
             features: vec![
                 feature("spent", ValueType::Float64, Aggregate::Sum(dollars())),
                 feature("mean_spent", ValueType::Float64, Aggregate::Mean(dollars())),
