@@ -2,11 +2,12 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use headwater_event::{Timestamp, payload::ClockMode};
-use headwater_log::ReadLimits;
+use headwater_log::{ReadLimits, Topics};
 
 /// Builders that work at once unless told otherwise: folding live events goes before.
 const BUILDERS: usize = 2;
@@ -33,6 +34,8 @@ pub struct EngineConfig {
     pub builders: usize,
     /// A partition that no event came to for so long holds no watermark back.
     pub idle_after: Duration,
+    /// Where the topics of sources are; without, no source is read.
+    pub topics: Option<Arc<dyn Topics>>,
     /// How long a caller waits for an outcome before it is told that it is pending.
     pub outcome_timeout: Duration,
 }
@@ -49,6 +52,7 @@ impl EngineConfig {
             fold_limits: ReadLimits::default(),
             builders: BUILDERS,
             idle_after: IDLE_AFTER,
+            topics: None,
             outcome_timeout: Duration::from_secs(30),
         }
     }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -32,6 +32,7 @@ use crate::{
     Ack, EngineConfig, Error, ErrorKind, Folder, Receipt, Result, Submitted, clock, moment,
     opening, outbox, partition_thread, sealer,
     shared::{PartitionShared, Progress, Shared},
+    sources::{Statuses, Supervisor},
     trim::finish_trimming,
     watermark::Watermarks,
 };
@@ -53,6 +54,7 @@ struct Inner {
     at_start: BTreeMap<PartitionId, Offset>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    sources: OnceLock<Supervisor>,
     /// Keeps the stores' shared memory, and the folder's lock.
     _stores: StoreSet,
 }
@@ -102,6 +104,7 @@ impl Engine {
             epoch: AtomicU64::new(0),
             control_events: AtomicU64::new(0),
             planning: AtomicBool::new(false),
+            sources: Statuses::default(),
             builders: Arc::new(Semaphore::new(config.builders)),
         });
         let engine = Self(Arc::new(Inner {
@@ -112,6 +115,7 @@ impl Engine {
             at_start,
             threads: Mutex::default(),
             tasks: Mutex::default(),
+            sources: OnceLock::new(),
             _stores: stores,
         }));
         let started = engine.start(folders, opened.identity.clock).await;
@@ -147,6 +151,10 @@ impl Engine {
         );
         self.spawn(tokio::spawn(outbox));
         self.spawn(tokio::spawn(finish_trimming(self.clone())));
+        if let Some(topics) = &self.0.config.topics {
+            let supervisor = || Supervisor::start(self.clone(), Arc::clone(topics));
+            self.0.sources.get_or_init(supervisor);
+        }
         if clock == ClockMode::Live {
             let time = clock::wall().max(self.log_time().unwrap_or(Timestamp::from_micros(0)));
             let mut watermarks = Watermarks::new(self.0.config.idle_after);
@@ -331,6 +339,10 @@ impl Engine {
     }
 
     async fn stop(&self) {
+        // First, while the log still takes a last word on how far they are.
+        if let Some(sources) = self.0.sources.get() {
+            sources.stop().await;
+        }
         self.shared().stop();
         let tasks =
             std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));

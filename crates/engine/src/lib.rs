@@ -37,6 +37,7 @@ mod plan;
 mod scratch;
 mod sealer;
 mod shared;
+mod sources;
 mod storage;
 mod submit;
 mod topologies;
@@ -55,6 +56,7 @@ pub use moment::{open_moment, stored_rows};
 pub use plan::{
     EntityDifference, FeatureDifference, Plan, PlanProgress, PlanWatch, ValuesPlan, ViewPlan, plan,
 };
+pub use sources::{SourceProgress, SourceStatus};
 pub use submit::{Receipt, Submitted};
 pub use trim::LogTrim;
 

@@ -13,6 +13,7 @@
 mod arena;
 mod config;
 mod delivery;
+mod foreign;
 mod log;
 mod problem;
 mod reader;
@@ -29,6 +30,7 @@ mod topics;
 mod trim;
 
 pub use config::KafkaConfig;
+pub use foreign::KafkaTopics;
 pub use log::KafkaLog;
 
 #[cfg(test)]

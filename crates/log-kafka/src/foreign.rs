@@ -1,0 +1,153 @@
+//! Topics that are not the log's: read as the log is, with a consumer for each partition that takes no part
+//! in a group and commits nothing.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::{FutureExt as _, future::BoxFuture};
+use headwater_event::{Offset, PartitionId};
+use headwater_log::{Error, ErrorKind, LogReader, Result, TopicAt, Topics};
+use rdkafka::{
+    consumer::{BaseConsumer, Consumer as _},
+    types::RDKafkaErrorCode,
+};
+
+use crate::{KafkaConfig, problem, reader::Reader, topics};
+
+/// For one question to a broker; whoever asks, asks again.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// What librdkafka fetches ahead for one partition, in KiB: its default of 64 MiB would be a gigabyte for
+/// a topic of sixteen.
+const AHEAD_KIB: &str = "4096";
+/// What one fetch brings: no more than fits ahead.
+const FETCH_BYTES: &str = "2097152";
+
+/// Topics on Kafka that are not the log's.
+pub struct KafkaTopics {
+    /// The log's own, where it is on Kafka.
+    log: Option<KafkaConfig>,
+    /// Properties for all other brokers.
+    properties: BTreeMap<String, String>,
+    /// Asked for partitions and their ends, by brokers; read nothing.
+    clients: Mutex<BTreeMap<String, Arc<BaseConsumer>>>,
+}
+
+impl KafkaTopics {
+    /// Topics at the log's own brokers, reached as the log is, and at others, reached with these properties
+    /// of librdkafka.
+    pub fn new(log: Option<KafkaConfig>, properties: BTreeMap<String, String>) -> Self {
+        Self { log, properties, clients: Mutex::default() }
+    }
+
+    /// How the brokers of a topic are reached; the log's own topics are refused.
+    fn config(&self, at: &TopicAt) -> Result<KafkaConfig> {
+        let own = self
+            .log
+            .as_ref()
+            .filter(|log| at.brokers.as_ref().is_none_or(|brokers| *brokers == log.brokers));
+        let mut config = match (own, &at.brokers) {
+            (Some(log), _) => log.clone(),
+            (None, Some(brokers)) => {
+                KafkaConfig { properties: self.properties.clone(), ..KafkaConfig::new(brokers) }
+            }
+            (None, None) => {
+                let what = format!(
+                    "read topic {}: the log is not on Kafka, so the source must name `brokers`",
+                    at.topic
+                );
+                return Err(Error::new(ErrorKind::Reject, what));
+            }
+        };
+        let is_log = own.is_some_and(|log| [log.control_topic(), log.data_topic()].contains(&at.topic));
+        if is_log {
+            let what = format!("read topic {}: it is the log itself", at.topic);
+            return Err(Error::new(ErrorKind::Reject, what));
+        }
+        for (name, value) in
+            [("queued.max.messages.kbytes", AHEAD_KIB), ("fetch.max.bytes", FETCH_BYTES)]
+        {
+            config.properties.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        }
+        Ok(config)
+    }
+
+    fn consumer(config: &KafkaConfig) -> Result<BaseConsumer> {
+        config.consumer().create().map_err(|error| problem::kafka("connect to Kafka", error))
+    }
+
+    fn client(&self, at: &TopicAt) -> Result<Arc<BaseConsumer>> {
+        let config = self.config(at)?;
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&config.brokers) {
+            return Ok(Arc::clone(client));
+        }
+        let client = Arc::new(Self::consumer(&config)?);
+        clients.insert(config.brokers, Arc::clone(&client));
+        Ok(client)
+    }
+}
+
+impl fmt::Debug for KafkaTopics {
+    // Without the properties, which may hold passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaTopics").field("log", &self.log.as_ref().map(|log| &log.brokers)).finish()
+    }
+}
+
+impl Topics for KafkaTopics {
+    fn partitions(&self, at: TopicAt) -> BoxFuture<'_, Result<u32>> {
+        async move {
+            let client = self.client(&at)?;
+            let asked = tokio::task::spawn_blocking(move || {
+                let doing = format!("look for topic {}", at.topic);
+                let metadata = client
+                    .fetch_metadata(Some(&at.topic), REQUEST_TIMEOUT)
+                    .map_err(|error| problem::kafka(&doing, error))?;
+                let Some(found) = metadata.topics().iter().find(|found| found.name() == at.topic)
+                else {
+                    return Ok(0);
+                };
+                match found.error().map(RDKafkaErrorCode::from) {
+                    None => Ok(u32::try_from(found.partitions().len()).unwrap_or(u32::MAX)),
+                    Some(
+                        RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic,
+                    ) => Ok(0),
+                    Some(code) => Err(Error::new(ErrorKind::Retry, format!("{doing}: {code}"))),
+                }
+            });
+            asked.await.map_err(problem::stopped)?
+        }
+        .boxed()
+    }
+
+    fn bounds(&self, at: TopicAt, partition: u32) -> BoxFuture<'_, Result<(Offset, Offset)>> {
+        async move {
+            let client = self.client(&at)?;
+            topics::bounds(&client, &at.topic, index(partition)).await
+        }
+        .boxed()
+    }
+
+    fn reader(
+        &self,
+        at: TopicAt,
+        partition: u32,
+        from: Offset,
+    ) -> BoxFuture<'_, Result<Box<dyn LogReader>>> {
+        async move {
+            let consumer = Self::consumer(&self.config(&at)?)?;
+            let id = PartitionId::Data(partition);
+            let reader = Reader::start(consumer, &at.topic, index(partition), id, from)?;
+            Ok(Box::new(reader) as Box<dyn LogReader>)
+        }
+        .boxed()
+    }
+}
+
+fn index(partition: u32) -> i32 {
+    i32::try_from(partition).unwrap_or(i32::MAX)
+}
