@@ -55,6 +55,7 @@ pub use folder::Folder;
 pub use history_place::HistoryPlace;
 pub use marks::positions as marked_positions;
 pub use moment::{open_moment, stored_rows};
+pub use outbox::{nothing_to_deliver, nothing_to_publish};
 pub use plan::{
     EntityDifference, FeatureDifference, Plan, PlanProgress, PlanWatch, ValuesPlan, ViewPlan, plan,
 };

@@ -20,6 +20,7 @@ use futures::future::try_join_all;
 use headwater_event::{Event, NewRecord, Offset, Outlet, PartitionId, Signer, decode_structured};
 use headwater_fold::Published;
 use headwater_log::{AppendAck, EventLog};
+use headwater_store::PartitionStore;
 
 use crate::{
     Error, ErrorKind, Result, Step,
@@ -41,6 +42,19 @@ pub(crate) fn entry(to: PartitionId, outlet: Outlet, event: &Event) -> (Vec<u8>,
     key.extend_from_slice(&outlet.index.to_be_bytes());
     key.extend_from_slice(&to.code().to_be_bytes());
     (key, event.to_json().to_string().into_bytes())
+}
+
+/// Whether nothing waits to be published to another partition of the log.
+pub fn nothing_to_publish(store: &PartitionStore) -> Result<bool> {
+    let first = store.outbox(&[], 1)?.into_iter().next();
+    Ok(first.is_none_or(|(key, _)| key.starts_with(&OF_PUBLICATIONS)))
+}
+
+/// Whether nothing waits to be published to a topic of the users' own.
+pub fn nothing_to_deliver(store: &PartitionStore, publication: &str) -> Result<bool> {
+    let prefix = publication_prefix(publication);
+    let first = store.outbox(&prefix, 1)?.into_iter().next();
+    Ok(first.is_none_or(|(key, _)| !key.starts_with(&prefix)))
 }
 
 /// What the keys of a publication's entries begin with.

@@ -2,7 +2,7 @@
 //! in a group and commits nothing; written with one producer for each brokers.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -50,6 +50,8 @@ pub struct KafkaTopics {
 struct Outgoing {
     producer: ThreadedProducer<Deliveries>,
     in_turn: tokio::sync::Mutex<()>,
+    /// Topics that are known to be there: else a record waits for its topic until it times out.
+    known: Mutex<BTreeSet<String>>,
 }
 
 impl KafkaTopics {
@@ -121,7 +123,11 @@ impl KafkaTopics {
         let producer = client
             .create_with_context(Deliveries)
             .map_err(|error| problem::kafka("connect to Kafka", error))?;
-        let outgoing = Arc::new(Outgoing { producer, in_turn: tokio::sync::Mutex::default() });
+        let outgoing = Arc::new(Outgoing {
+            producer,
+            in_turn: tokio::sync::Mutex::default(),
+            known: Mutex::default(),
+        });
         producers.insert(config.brokers, Arc::clone(&outgoing));
         Ok(outgoing)
     }
@@ -191,7 +197,17 @@ impl Topics for KafkaTopics {
                 return Ok(());
             }
             let outgoing = self.outgoing(&at)?;
-            let Outgoing { producer, in_turn } = &*outgoing;
+            let Outgoing { producer, in_turn, known } = &*outgoing;
+            let is_known = |known: &Mutex<BTreeSet<String>>| {
+                known.lock().unwrap_or_else(PoisonError::into_inner).contains(&at.topic)
+            };
+            if !is_known(known) {
+                if self.partitions(at.clone()).await? == 0 {
+                    let what = format!("append to topic {}: there is none; make it", at.topic);
+                    return Err(Error::new(ErrorKind::Retry, what));
+                }
+                known.lock().unwrap_or_else(PoisonError::into_inner).insert(at.topic.clone());
+            }
             let place = Place { topic: &at.topic, partition: None, in_turn };
             produce(producer, place, &records).await.map(drop)
         }

@@ -93,6 +93,7 @@ async fn verify(args: VerifyArgs) -> anyhow::Result<Report> {
         from: args.from.map_or(From::Start, From::Store),
         as_of,
         scratch: scratch.path().to_owned(),
+        topics: None,
         threads: args.threads.unwrap_or_else(threads_default),
         watch: bars.watch(),
         stop: stop.clone(),
