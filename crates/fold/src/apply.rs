@@ -148,7 +148,12 @@ impl PartitionFold {
         Ok(())
     }
 
-    pub(crate) fn remember<R: StoredRows>(&self, batch: &mut Batch<'_, R>, event: &Event, outcome: &Outcome) {
+    pub(crate) fn remember<R: StoredRows>(
+        &self,
+        batch: &mut Batch<'_, R>,
+        event: &Event,
+        outcome: &Outcome,
+    ) {
         let at = batch.provenance().offset;
         let seen = Seen::new(self.now(), at, &event.content_hash(), outcome);
         batch.remember(event.id_hash(), seen.to_bytes());

@@ -62,7 +62,8 @@ impl KafkaTopics {
                 return Err(Error::new(ErrorKind::Reject, what));
             }
         };
-        let is_log = own.is_some_and(|log| [log.control_topic(), log.data_topic()].contains(&at.topic));
+        let is_log =
+            own.is_some_and(|log| [log.control_topic(), log.data_topic()].contains(&at.topic));
         if is_log {
             let what = format!("read topic {}: it is the log itself", at.topic);
             return Err(Error::new(ErrorKind::Reject, what));
@@ -94,7 +95,9 @@ impl KafkaTopics {
 impl fmt::Debug for KafkaTopics {
     // Without the properties, which may hold passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KafkaTopics").field("log", &self.log.as_ref().map(|log| &log.brokers)).finish()
+        f.debug_struct("KafkaTopics")
+            .field("log", &self.log.as_ref().map(|log| &log.brokers))
+            .finish()
     }
 }
 

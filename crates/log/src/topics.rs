@@ -67,7 +67,8 @@ impl MemoryTopics {
 
     fn find(&self, topic: &str) -> Result<MemoryLog> {
         let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        let missing = || Error::new(ErrorKind::Reject, format!("read topic {topic}: there is none"));
+        let missing =
+            || Error::new(ErrorKind::Reject, format!("read topic {topic}: there is none"));
         topics.get(topic).cloned().ok_or_else(missing)
     }
 }
@@ -91,6 +92,7 @@ impl Topics for MemoryTopics {
         partition: u32,
         from: Offset,
     ) -> BoxFuture<'_, Result<Box<dyn LogReader>>> {
-        async move { self.find(&at.topic)?.reader(PartitionId::Data(partition), from).await }.boxed()
+        async move { self.find(&at.topic)?.reader(PartitionId::Data(partition), from).await }
+            .boxed()
     }
 }

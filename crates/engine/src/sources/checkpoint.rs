@@ -10,7 +10,9 @@ use headwater_event::{
     catalog::names,
     payload::{SourceAdvanced, SourcePartition},
 };
-use headwater_fold::{Damaged, RowKey, StoredRow, TableRow as _, Value, family::log::SourcePosition};
+use headwater_fold::{
+    Damaged, RowKey, StoredRow, TableRow as _, Value, family::log::SourcePosition,
+};
 
 use crate::{Engine, Error, ErrorKind, Result};
 
@@ -43,8 +45,11 @@ impl Places {
     pub(super) async fn tell(&self, engine: &Engine, source: &str, topic: &str) -> Result<()> {
         let now = self.now().clone();
         let told = self.told().clone();
-        let moved: Vec<SourcePartition> =
-            now.values().filter(|place| told.get(&place.partition) != Some(*place)).copied().collect();
+        let moved: Vec<SourcePartition> = now
+            .values()
+            .filter(|place| told.get(&place.partition) != Some(*place))
+            .copied()
+            .collect();
         if moved.is_empty() {
             return Ok(());
         }

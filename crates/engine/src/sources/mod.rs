@@ -18,6 +18,6 @@ mod status;
 mod supervisor;
 mod worker;
 
-pub use status::{SourceProgress, SourceStatus};
 pub(crate) use status::Statuses;
+pub use status::{SourceProgress, SourceStatus};
 pub(crate) use supervisor::Supervisor;

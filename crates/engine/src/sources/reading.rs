@@ -103,7 +103,8 @@ impl Reading {
             return Err(Error::new(ErrorKind::Retry, what));
         }
         if count > PARTITIONS_MAX {
-            let what = format!("topic {topic} has {count} partitions, at most {PARTITIONS_MAX} are read");
+            let what =
+                format!("topic {topic} has {count} partitions, at most {PARTITIONS_MAX} are read");
             return Err(Error::new(ErrorKind::Reject, what));
         }
         let places = Places::default();
@@ -112,9 +113,8 @@ impl Reading {
         places.tell(&self.engine, &self.name, topic).await?;
         self.is_well();
         let (stop, stopping) = watch::channel(false);
-        let workers: FuturesUnordered<_> = (0..count)
-            .map(|partition| self.worker(partition, &places, &stopping).run())
-            .collect();
+        let workers: FuturesUnordered<_> =
+            (0..count).map(|partition| self.worker(partition, &places, &stopping).run()).collect();
         let ended = self.follow(&places, count, workers, stop).await;
         // Also of what was done before something failed.
         let told = places.tell(&self.engine, &self.name, topic).await;
@@ -158,7 +158,8 @@ impl Reading {
                 Some(held) if held.next > end => return Err(self.cut(held, end)),
                 Some(held) => held.next.max(start),
             };
-            let before = held.unwrap_or(SourcePartition { partition, ..SourcePartition::default() });
+            let before =
+                held.unwrap_or(SourcePartition { partition, ..SourcePartition::default() });
             let lost = held.map_or(0, |held| from - held.next.min(from));
             if lost > 0 {
                 tracing::warn!(source = %self.name, topic = self.topic(), partition, lost, "the topic's retention took records before they were read");

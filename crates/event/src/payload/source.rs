@@ -79,9 +79,8 @@ impl SourceRecordRefused {
     /// Keeps of a key and a value what dead letters keep; who refused what is still to be said.
     pub fn of(key: Option<&[u8]>, value: Option<&[u8]>, refusal: &Refusal) -> Self {
         let chars = |text: &str, max| text.chars().take(max).collect::<String>();
-        let kept = |value: &[u8]| {
-            STANDARD.encode(value.get(..DEAD_LETTER_BYTES_MAX).unwrap_or(value))
-        };
+        let kept =
+            |value: &[u8]| STANDARD.encode(value.get(..DEAD_LETTER_BYTES_MAX).unwrap_or(value));
         Self {
             source: String::new(),
             topic: String::new(),

@@ -48,7 +48,11 @@ const COLUMNS: [(&str, bool, &str); 14] = [
     ("dataschema", true, "The URI of the payload's schema; version 1 if null."),
     ("derived_from", true, "Partition, offset and index that the outbox derived it from."),
     ("data", false, "The payload, as JSON."),
-    ("extensions", true, "All other attributes, as JSON; of a source's event, where its record stands."),
+    (
+        "extensions",
+        true,
+        "All other attributes, as JSON; of a source's event, where its record stands.",
+    ),
 ];
 
 /// The columns.

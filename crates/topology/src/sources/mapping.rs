@@ -191,10 +191,12 @@ impl Looked<'_> {
 
     fn data(&self, declared: &RecordData) -> Result<Value, Refusal> {
         match declared {
-            RecordData::At(place) => self.at(place)?.filter(|data| !data.is_null()).ok_or_else(|| {
-                let detail = format!("data at {place}: there is none");
-                Refusal::new(Reason::BadAttribute, detail)
-            }),
+            RecordData::At(place) => {
+                self.at(place)?.filter(|data| !data.is_null()).ok_or_else(|| {
+                    let detail = format!("data at {place}: there is none");
+                    Refusal::new(Reason::BadAttribute, detail)
+                })
+            }
             RecordData::Fields(fields) => {
                 let mut data = Map::new();
                 for (name, place) in fields {
@@ -229,7 +231,8 @@ fn named(
         Some(Value::Bool(value)) => value.to_string(),
         Some(Value::Number(number)) if number.is_f64() => {
             // Two of them may be written alike.
-            let why = format!("{number} is no whole number of 64 bits, so it names nothing exactly");
+            let why =
+                format!("{number} is no whole number of 64 bits, so it names nothing exactly");
             return refuse(Reason::BadNumber, &why);
         }
         Some(Value::Number(number)) => number.to_string(),

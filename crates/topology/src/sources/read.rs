@@ -266,9 +266,9 @@ fn read_data<'a>(
     let entries = match &entry.value.kind {
         Kind::Map(entries) => entries,
         _ => {
-            let place = fields.text("data", problems).parse(problems, |text| {
-                parse_place(&text, &[]).map(RecordData::At)
-            });
+            let place = fields
+                .text("data", problems)
+                .parse(problems, |text| parse_place(&text, &[]).map(RecordData::At));
             return (place, Vec::new());
         }
     };
