@@ -36,6 +36,7 @@ pub(crate) async fn metrics(State(state): State<ApiState>) -> Result<Response, P
         clock: clock.map(|clock| clock.time),
         partitions,
         builds: engine.builds(),
+        sources: engine.sources(),
     };
     let text = state
         .metrics()

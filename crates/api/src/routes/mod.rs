@@ -14,6 +14,7 @@ mod receipt;
 mod scan;
 mod shown;
 mod snapshots;
+mod sources_get;
 mod sql;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -29,6 +30,7 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(snapshots::post_snapshots, snapshots::get_snapshots))
         .routes(routes!(log_trim_post::post_log_trim))
         .routes(routes!(builds_get::get_builds))
+        .routes(routes!(sources_get::get_sources))
         .routes(routes!(plan_post::post_plan))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))

@@ -79,6 +79,17 @@ impl Statuses {
         news
     }
 
+    /// Everything before this offset is on the log.
+    pub(super) fn moved(&self, source: &str, partition: u32, next: u64) {
+        let mut all = self.all();
+        let Some(status) = all.get_mut(source) else { return };
+        let place = status.partitions.iter_mut().find(|place| place.partition == partition);
+        if let Some(place) = place {
+            place.next = next;
+            place.end = place.end.map(|end| end.max(next));
+        }
+    }
+
     pub(super) fn progress(&self, source: &str, partitions: Vec<SourceProgress>) {
         if let Some(status) = self.all().get_mut(source) {
             status.partitions = partitions;

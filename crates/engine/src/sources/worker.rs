@@ -1,11 +1,12 @@
 //! One partition of a source: read, map, append; then the place moves on.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use headwater_event::{
     Event, NewRecord, Offset, PartitionId, Record, Refusal, Timestamp, catalog::names,
     partition_for, payload::SourceRecordRefused,
 };
+use headwater_fold::Compiled;
 use headwater_log::{AppendAck, ReadLimits, TopicAt, Topics};
 use headwater_topology::{Mapping, SourceRecord};
 use tokio::sync::{Semaphore, watch};
@@ -49,12 +50,19 @@ impl Worker<'_> {
     pub(super) async fn run(self) -> Result<()> {
         let from = Offset(self.place(|place| place.next));
         let mut reader = self.topics.reader(self.at.clone(), self.partition, from).await?;
+        let mut seen = self.engine.compiled();
         while !*self.stopping.borrow() {
             let records = reader.next_batch(BATCH, READ_WAIT).await?;
             let position = reader.position().0;
             if records.is_empty() && position <= self.place(|place| place.next) {
                 continue;
             }
+            let compiled = self.engine.compiled();
+            if !Arc::ptr_eq(&seen, &compiled) && !self.holds(&compiled) {
+                // Another mapping holds by now, and whoever maps by it reads these records again.
+                return Ok(());
+            }
+            seen = compiled;
             let closed = |_| Error::new(ErrorKind::Closed, "the engine was shut down");
             let _turn = self.batches.acquire().await.map_err(closed)?;
             let Some(taken) = self.take(&records).await? else { return Ok(()) };
@@ -64,8 +72,16 @@ impl Worker<'_> {
                 place.passed_over += taken.passed_over;
                 place.refused += taken.refused.len() as u64;
             }
+            self.engine.shared().sources.moved(self.source, self.partition, position);
         }
         Ok(())
+    }
+
+    /// Whether this mapping is the one that the topology declares.
+    fn holds(&self, compiled: &Compiled) -> bool {
+        let topology = &compiled.topology;
+        let declared = topology.sources.get(self.source);
+        declared.is_some_and(|it| Mapping::new(self.source, it, topology) == *self.mapping)
     }
 
     fn place(&self, of: impl Fn(&headwater_event::payload::SourcePartition) -> u64) -> u64 {

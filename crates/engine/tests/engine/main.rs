@@ -12,5 +12,6 @@ mod backfill;
 mod kafka_clients;
 mod past;
 mod place;
+mod sources;
 mod story;
 mod succession;
