@@ -1,9 +1,11 @@
 //! Every metric that the server tells, named in one place.
 
+use std::collections::BTreeMap;
+
 use std::{fmt, time::Duration};
 
 use axum::http::{Method, StatusCode};
-use headwater_engine::{BuildStatus, SourceStatus};
+use headwater_engine::{BuildStatus, DeliveryStatus, SourceStatus};
 use headwater_event::{Offset, Timestamp};
 use headwater_fold::Counts;
 use prometheus_client::{
@@ -38,6 +40,8 @@ enum Name {
     SourceNext,
     SourceLag,
     SourceFailing,
+    Delivered,
+    DeliveryFailing,
 }
 
 impl Name {
@@ -61,6 +65,8 @@ impl Name {
             Self::SourceNext => "headwater_source_next_offset",
             Self::SourceLag => "headwater_source_lag_records",
             Self::SourceFailing => "headwater_source_failing",
+            Self::Delivered => "headwater_publication_events",
+            Self::DeliveryFailing => "headwater_publication_failing",
         }
     }
 
@@ -86,6 +92,8 @@ impl Name {
             Self::SourceNext => "The first offset of a source's topic that is not on the log yet",
             Self::SourceLag => "How far a source is behind the end of its topic, at most",
             Self::SourceFailing => "1 if a source can't be read at the moment",
+            Self::Delivered => "Events that this process put into a publication's topic",
+            Self::DeliveryFailing => "1 if a publication's topic can't be written at the moment",
         }
     }
 
@@ -138,6 +146,11 @@ struct Build {
 struct OfSource {
     source: String,
     topic: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPublication {
+    publication: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -221,6 +234,7 @@ pub(crate) struct Sample {
     pub(crate) partitions: Vec<PartitionSample>,
     pub(crate) builds: Vec<BuildStatus>,
     pub(crate) sources: Vec<SourceStatus>,
+    pub(crate) publications: BTreeMap<String, DeliveryStatus>,
 }
 
 /// What a partition says of itself at one scrape.
@@ -254,6 +268,7 @@ impl Sample {
         self.register_counts(&mut registry);
         self.register_builds(&mut registry);
         self.register_sources(&mut registry);
+        self.register_publications(&mut registry);
         registry
     }
 
@@ -316,6 +331,20 @@ impl Sample {
         Name::SourceFailing.register(registry, failing);
     }
 
+    fn register_publications(&self, registry: &mut Registry) {
+        let (delivered, failing) = (
+            Family::<OfPublication, Counter>::default(),
+            Family::<OfPublication, Gauge>::default(),
+        );
+        for (publication, status) in &self.publications {
+            let labels = OfPublication { publication: publication.clone() };
+            delivered.get_or_create(&labels).inc_by(status.delivered);
+            failing.get_or_create(&labels).set(i64::from(status.failed.is_some()));
+        }
+        Name::Delivered.register(registry, delivered);
+        Name::DeliveryFailing.register(registry, failing);
+    }
+
     fn register_counts(&self, registry: &mut Registry) {
         let records = PerPartition::<Counter>::default();
         let events = Family::<Became, Counter>::default();
@@ -333,7 +362,7 @@ impl Sample {
     }
 }
 
-fn outcomes(counts: &Counts) -> [(&'static str, u64); 6] {
+fn outcomes(counts: &Counts) -> [(&'static str, u64); 7] {
     [
         ("accepted", counts.accepted),
         ("repeat", counts.repeats),
@@ -341,6 +370,7 @@ fn outcomes(counts: &Counts) -> [(&'static str, u64); 6] {
         ("dead_letter", counts.dead_letters),
         ("misrouted", counts.misrouted),
         ("derived", counts.derived),
+        ("late", counts.late),
     ]
 }
 

@@ -37,6 +37,7 @@ pub(crate) async fn metrics(State(state): State<ApiState>) -> Result<Response, P
         partitions,
         builds: engine.builds(),
         sources: engine.sources(),
+        publications: engine.publications(),
     };
     let text = state
         .metrics()

@@ -10,6 +10,7 @@ mod metrics;
 mod openapi;
 mod outcome;
 mod plan_post;
+mod publications_get;
 mod receipt;
 mod scan;
 mod shown;
@@ -30,6 +31,7 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(snapshots::post_snapshots, snapshots::get_snapshots))
         .routes(routes!(log_trim_post::post_log_trim))
         .routes(routes!(builds_get::get_builds))
+        .routes(routes!(publications_get::get_publications))
         .routes(routes!(sources_get::get_sources))
         .routes(routes!(plan_post::post_plan))
         .routes(routes!(health::livez))

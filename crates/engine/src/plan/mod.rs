@@ -46,6 +46,12 @@ pub struct Plan {
     /// Sources that are declared otherwise.
     #[serde(default)]
     pub sources: Vec<Difference>,
+    /// Derived events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub derived_events: Vec<Difference>,
+    /// Publications.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub publications: Vec<Difference>,
 }
 
 /// A feature view that would change.
@@ -113,7 +119,8 @@ pub struct FeatureDifference {
 impl Plan {
     /// Whether applying would change nothing.
     pub fn is_empty(&self) -> bool {
-        let declared = [&self.event_types, &self.entities, &self.sources];
+        let flows = [&self.derived_events, &self.publications];
+        let declared = [&self.event_types, &self.entities, &self.sources].into_iter().chain(flows);
         declared.into_iter().all(Vec::is_empty) && self.feature_views.is_empty()
     }
 }
@@ -225,6 +232,8 @@ async fn plan_at(
         entities: declared.entities,
         feature_views: views(holds, &would, declared.feature_views),
         sources: declared.sources,
+        derived_events: declared.derived_events,
+        publications: declared.publications,
     };
     let pairs: BTreeMap<&str, (&CompiledView, &CompiledView)> = plan
         .feature_views

@@ -10,6 +10,7 @@
 
 mod backfill;
 mod kafka_clients;
+mod live;
 mod past;
 mod place;
 mod sources;
