@@ -1,8 +1,6 @@
 //! Every metric that the server tells, named in one place.
 
-use std::collections::BTreeMap;
-
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use axum::http::{Method, StatusCode};
 use headwater_engine::{BuildStatus, DeliveryStatus, SourceStatus};
