@@ -1,22 +1,30 @@
 //! Topics that are not the log's: read as the log is, with a consumer for each partition that takes no part
-//! in a group and commits nothing.
+//! in a group and commits nothing; written with one producer for each brokers.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use futures::{FutureExt as _, future::BoxFuture};
-use headwater_event::{Offset, PartitionId};
+use headwater_event::{NewRecord, Offset, PartitionId};
 use headwater_log::{Error, ErrorKind, LogReader, Result, TopicAt, Topics};
 use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
+    producer::ThreadedProducer,
     types::RDKafkaErrorCode,
 };
 
-use crate::{KafkaConfig, problem, reader::Reader, topics};
+use crate::{
+    KafkaConfig,
+    delivery::Deliveries,
+    outgoing::{Place, produce},
+    problem,
+    reader::Reader,
+    topics,
+};
 
 /// For one question to a broker; whoever asks, asks again.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,13 +42,23 @@ pub struct KafkaTopics {
     properties: BTreeMap<String, String>,
     /// Asked for partitions and their ends, by brokers; read nothing.
     clients: Mutex<BTreeMap<String, Arc<BaseConsumer>>>,
+    /// Of what is written, by brokers.
+    producers: Mutex<BTreeMap<String, Arc<Outgoing>>>,
+}
+
+/// A producer, and whose turn it is.
+struct Outgoing {
+    producer: ThreadedProducer<Deliveries>,
+    in_turn: tokio::sync::Mutex<()>,
+    /// Topics that are known to be there: else a record waits for its topic until it times out.
+    known: Mutex<BTreeSet<String>>,
 }
 
 impl KafkaTopics {
     /// Topics at the log's own brokers, reached as the log is, and at others, reached with these properties
     /// of librdkafka.
     pub fn new(log: Option<KafkaConfig>, properties: BTreeMap<String, String>) -> Self {
-        Self { log, properties, clients: Mutex::default() }
+        Self { log, properties, clients: Mutex::default(), producers: Mutex::default() }
     }
 
     /// How the brokers of a topic are reached; the log's own topics are refused.
@@ -56,7 +74,7 @@ impl KafkaTopics {
             }
             (None, None) => {
                 let what = format!(
-                    "read topic {}: the log is not on Kafka, so the source must name `brokers`",
+                    "topic {}: the log is not on Kafka, so its declaration must name `brokers`",
                     at.topic
                 );
                 return Err(Error::new(ErrorKind::Reject, what));
@@ -65,7 +83,7 @@ impl KafkaTopics {
         let is_log =
             own.is_some_and(|log| [log.control_topic(), log.data_topic()].contains(&at.topic));
         if is_log {
-            let what = format!("read topic {}: it is the log itself", at.topic);
+            let what = format!("topic {} is the log itself", at.topic);
             return Err(Error::new(ErrorKind::Reject, what));
         }
         for (name, value) in
@@ -89,6 +107,29 @@ impl KafkaTopics {
         let client = Arc::new(Self::consumer(&config)?);
         clients.insert(config.brokers, Arc::clone(&client));
         Ok(client)
+    }
+}
+
+impl KafkaTopics {
+    fn outgoing(&self, at: &TopicAt) -> Result<Arc<Outgoing>> {
+        let config = self.config(at)?;
+        let mut producers = self.producers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(outgoing) = producers.get(&config.brokers) {
+            return Ok(Arc::clone(outgoing));
+        }
+        let mut client = config.producer();
+        // As Java's producers place keys, whoever else writes to the topic.
+        client.set("partitioner", "murmur2_random");
+        let producer = client
+            .create_with_context(Deliveries)
+            .map_err(|error| problem::kafka("connect to Kafka", error))?;
+        let outgoing = Arc::new(Outgoing {
+            producer,
+            in_turn: tokio::sync::Mutex::default(),
+            known: Mutex::default(),
+        });
+        producers.insert(config.brokers, Arc::clone(&outgoing));
+        Ok(outgoing)
     }
 }
 
@@ -146,6 +187,29 @@ impl Topics for KafkaTopics {
             let id = PartitionId::Data(partition);
             let reader = Reader::start(consumer, &at.topic, index(partition), id, from)?;
             Ok(Box::new(reader) as Box<dyn LogReader>)
+        }
+        .boxed()
+    }
+
+    fn append(&self, at: TopicAt, records: Vec<NewRecord>) -> BoxFuture<'_, Result<()>> {
+        async move {
+            if records.is_empty() {
+                return Ok(());
+            }
+            let outgoing = self.outgoing(&at)?;
+            let Outgoing { producer, in_turn, known } = &*outgoing;
+            let is_known = |known: &Mutex<BTreeSet<String>>| {
+                known.lock().unwrap_or_else(PoisonError::into_inner).contains(&at.topic)
+            };
+            if !is_known(known) {
+                if self.partitions(at.clone()).await? == 0 {
+                    let what = format!("append to topic {}: there is none; make it", at.topic);
+                    return Err(Error::new(ErrorKind::Retry, what));
+                }
+                known.lock().unwrap_or_else(PoisonError::into_inner).insert(at.topic.clone());
+            }
+            let place = Place { topic: &at.topic, partition: None, in_turn };
+            produce(producer, place, &records).await.map(drop)
         }
         .boxed()
     }

@@ -15,6 +15,7 @@ mod config;
 mod delivery;
 mod foreign;
 mod log;
+mod outgoing;
 mod problem;
 mod reader;
 #[cfg(any(test, feature = "testing"))]

@@ -1,5 +1,5 @@
-//! Topics of the users' own: what sources read. Nothing here is written, and nothing is remembered of who
-//! reads: where to read from is the caller's to know.
+//! Topics of the users' own: what sources read, and publications write. Nothing is remembered of who reads
+//! or writes: where to go on from is the caller's to know.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures::{FutureExt as _, future::BoxFuture};
-use headwater_event::{NewRecord, Offset, PartitionId};
+use headwater_event::{NewRecord, Offset, PartitionId, partition_for};
 
 use crate::{AppendAck, Error, ErrorKind, EventLog as _, LogReader, MemoryLog, Result};
 
@@ -38,6 +38,10 @@ pub trait Topics: fmt::Debug + Send + Sync + 'static {
         partition: u32,
         from: Offset,
     ) -> BoxFuture<'_, Result<Box<dyn LogReader>>>;
+
+    /// Appends records in order, each to the partition of its key as Java's producers place it, and answers
+    /// once the broker has all of them. The log's own topics are refused with [`ErrorKind::Reject`].
+    fn append(&self, at: TopicAt, records: Vec<NewRecord>) -> BoxFuture<'_, Result<()>>;
 }
 
 /// Topics in memory, for tests; clones are the same topics.
@@ -94,5 +98,19 @@ impl Topics for MemoryTopics {
     ) -> BoxFuture<'_, Result<Box<dyn LogReader>>> {
         async move { self.find(&at.topic)?.reader(PartitionId::Data(partition), from).await }
             .boxed()
+    }
+
+    fn append(&self, at: TopicAt, records: Vec<NewRecord>) -> BoxFuture<'_, Result<()>> {
+        async move {
+            let log = self.find(&at.topic)?;
+            for record in records {
+                let key = record.key.clone().unwrap_or_default();
+                let place = partition_for(&key, log.data_partitions());
+                let to = PartitionId::Data(place);
+                log.append(to, vec![record], AppendAck::Written).await?;
+            }
+            Ok(())
+        }
+        .boxed()
     }
 }
