@@ -53,7 +53,7 @@ fn a_mapping_is_tried_from_a_file_on_embedded() {
         assert_eq!(reasons, ["missing_subject", "not_json"]);
         let sql = "select sum(payments) n, sum(paid) paid from customer_payments";
         let paid = place.run(&["sql", sql, "--data", "data", "--format", "csv"]).ended(0);
-        assert_eq!(paid.out, "n,paid\n42,2046.44\n", "a repeat counts once");
+        assert_eq!(paid.out, "n,paid\n42,2046.36\n", "a repeat counts once");
     }
     let misspelled = ["produce", "--source", "payment", text(&file), "--data", "data"];
     assert!(place.run(&misspelled).ended(2).err.contains("there are: payments"));
@@ -124,6 +124,7 @@ on_every_log!(
         let lines: Vec<String> = lines.lines().map(|line| format!("k\t{line}")).collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
 
+        tokio::runtime::Runtime::new().unwrap().block_on(broker.make_topic(&topic, 1));
         broker.console_produce(&topic, &lines[..20], false);
         let server = place.serve(&["--topology", "flat/topology"]);
         wait_for(place, &server.url, "select count(*) > 0 n from customer_payments", "true");
@@ -136,7 +137,7 @@ on_every_log!(
         let server = place.serve(&[]);
         wait_for(place, &server.url, "select next_offset n from log.sources", "63");
         let paid = "select sum(payments) || ' ' || sum(paid) n from customer_payments";
-        wait_for(place, &server.url, paid, "42 2046.44");
+        wait_for(place, &server.url, paid, "42 2046.36");
         wait_for(place, &server.url, "select count(*) n from dead_letters", "2");
         let counts = "select mapped || ' ' || passed_over || ' ' || refused n from log.sources";
         wait_for(place, &server.url, counts, "43 18 2");

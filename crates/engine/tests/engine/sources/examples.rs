@@ -8,8 +8,6 @@ use headwater_log_kafka::{KafkaTopics, testing::TestBroker};
 use headwater_topology::{SourceFile, Topology};
 use rdkafka::{
     ClientConfig,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
     producer::{FutureProducer, FutureRecord},
 };
 
@@ -48,12 +46,7 @@ fn collect(root: &PathBuf, dir: &PathBuf, files: &mut Vec<SourceFile>) {
 }
 
 async fn make_topic(topic: &str, partitions: i32) {
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", TestBroker::shared().address())
-        .create()
-        .unwrap();
-    let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
-    admin.create_topics([&new], &AdminOptions::new()).await.unwrap();
+    TestBroker::shared().make_topic(topic, partitions).await;
 }
 
 /// Puts lines into a topic by a key; an empty line is a tombstone.
