@@ -183,7 +183,7 @@ async fn kafka_the_log_itself_is_no_source_and_a_broker_that_is_away_is_told() {
     let engine = open(&place, place.log(false).await, &topics).await;
     let mut declared = topology("flat", &config.data_topic());
     engine.apply_topology(&declared).await.unwrap();
-    wait_problem(&engine, "it is the log itself").await;
+    wait_problem(&engine, "is the log itself").await;
     let source = declared.sources.get_mut("payments").unwrap();
     source.brokers = Some("127.0.0.1:1".to_owned());
     engine.apply_topology(&declared).await.unwrap();
