@@ -63,8 +63,9 @@ async fn a_sliding_window_ends_with_the_pane_of_the_reads_time() {
         let before = reads.counts().2;
         let one = "select customer_id, window_start, window_end, purchases from recent where customer_id = 7";
         assert_eq!(cells(&moment, one).await, rows(&[("7", "3")]));
-        // One more finds the project.
-        assert!(reads.counts().2 - before <= 4, "{:?}", reads.counts());
+        // One more in each partition finds the project.
+        let read = reads.counts().2 - before;
+        assert!(read <= 3 + partitions as usize, "{read} of {before}");
         let by_window = format!(
             "select count(*) from recent where customer_id = 7 and window_start = timestamp '{}'",
             window[0]
@@ -88,6 +89,8 @@ async fn a_sliding_window_of_the_past_ends_then() {
         )
     };
     assert_eq!(cells(&moment, &at(5)).await, [["2", "1998-01-06T00:00:00Z"]]);
+    world.tick(time("1998-01-10T00:00:00Z"));
+    let (moment, _) = world.moment();
     assert_eq!(cells(&moment, &at(9)).await, [["2", "1998-01-10T00:00:00Z"]]);
     assert_eq!(cells(&moment, ALL).await, Vec::<Vec<String>>::new(), "half a year later");
 }
