@@ -1,6 +1,6 @@
 //! One partition of a source: read, map, append; then the place moves on.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use headwater_event::{
     Event, NewRecord, Offset, PartitionId, Record, Refusal, Timestamp, catalog::names,
@@ -41,9 +41,9 @@ pub(super) struct Worker<'a> {
 struct Taken {
     mapped: u64,
     passed_over: u64,
-    refused: Vec<NewRecord>,
-    /// By data partition.
-    refused_at: Vec<PartitionId>,
+    refused: u64,
+    /// What tells of them, by data partition.
+    letters: BTreeMap<PartitionId, Vec<NewRecord>>,
 }
 
 impl Worker<'_> {
@@ -70,7 +70,7 @@ impl Worker<'_> {
                 place.next = position.max(place.next);
                 place.mapped += taken.mapped;
                 place.passed_over += taken.passed_over;
-                place.refused += taken.refused.len() as u64;
+                place.refused += taken.refused;
             }
             self.engine.shared().sources.moved(self.source, self.partition, position);
         }
@@ -126,8 +126,8 @@ impl Worker<'_> {
             }
         }
         let log = self.engine.log();
-        for (to, record) in taken.refused_at.iter().zip(&taken.refused) {
-            log.append(*to, vec![record.clone()], AppendAck::Durable).await?;
+        for (to, letters) in std::mem::take(&mut taken.letters) {
+            log.append(to, letters, AppendAck::Durable).await?;
         }
         Ok(taken)
     }
@@ -167,8 +167,9 @@ impl Worker<'_> {
         event.time = Some(clock::wall());
         let epoch = self.engine.shared().epoch();
         let record = event.in_newest_schema().to_record();
-        taken.refused.push(self.engine.signer().sign(to, epoch, record));
-        taken.refused_at.push(to);
+        let letter = self.engine.signer().sign(to, epoch, record);
+        taken.letters.entry(to).or_default().push(letter);
+        taken.refused += 1;
         Ok(())
     }
 }

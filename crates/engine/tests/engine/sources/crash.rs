@@ -11,7 +11,7 @@ use super::{
 use crate::place::{Kind, Place};
 
 /// More appends than a batch has: of events to two partitions, of refused records, of a checkpoint.
-const APPENDS: i64 = 10;
+const APPENDS: i64 = 8;
 /// Records in the topic, half of them before the crash was armed.
 const RECORDS: u64 = 40;
 

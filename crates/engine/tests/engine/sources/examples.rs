@@ -8,8 +8,6 @@ use headwater_log_kafka::{KafkaTopics, testing::TestBroker};
 use headwater_topology::{SourceFile, Topology};
 use rdkafka::{
     ClientConfig,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
     producer::{FutureProducer, FutureRecord},
 };
 
@@ -48,12 +46,7 @@ fn collect(root: &PathBuf, dir: &PathBuf, files: &mut Vec<SourceFile>) {
 }
 
 async fn make_topic(topic: &str, partitions: i32) {
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", TestBroker::shared().address())
-        .create()
-        .unwrap();
-    let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
-    admin.create_topics([&new], &AdminOptions::new()).await.unwrap();
+    TestBroker::shared().make_topic(topic, partitions).await;
 }
 
 /// Puts lines into a topic by a key; an empty line is a tombstone.
@@ -190,7 +183,7 @@ async fn kafka_the_log_itself_is_no_source_and_a_broker_that_is_away_is_told() {
     let engine = open(&place, place.log(false).await, &topics).await;
     let mut declared = topology("flat", &config.data_topic());
     engine.apply_topology(&declared).await.unwrap();
-    wait_problem(&engine, "it is the log itself").await;
+    wait_problem(&engine, "is the log itself").await;
     let source = declared.sources.get_mut("payments").unwrap();
     source.brokers = Some("127.0.0.1:1".to_owned());
     engine.apply_topology(&declared).await.unwrap();
