@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use arrow::util::display::array_value_to_string;
 use headwater_engine::Engine;
+use headwater_fold::FACT_SOURCE;
 use headwater_objects::{Objects, Properties};
 use headwater_query::{AsOf, Limits, QueryOptions, Sql};
 use headwater_replay::{Verify, verify};
@@ -50,9 +51,15 @@ pub(crate) async fn run(performer: &mut Performer, command: &Command) -> Result<
                 bail!("`{event_type}` is no event type");
             }
             // What is derived may be on the log twice after a crash, and a tick is in each partition: folds
-            // take it once.
+            // take it once. The id of a fact is the place of its cause and its own among what follows, which
+            // is provenance; the cause is what tells two facts of one content apart.
+            let id = format!("case when source <> '{FACT_SOURCE}' then id end");
+            let cause = format!(
+                "case when source = '{FACT_SOURCE}' then regexp_replace(id, ':[0-9]+$', '') end"
+            );
             let query = format!(
-                "select distinct source, id, subject, time, data from log.events where type = '{event_type}'"
+                "select source, id, subject, time, data from (select distinct source, {id} as id, \
+                 {cause} as cause, subject, time, data from log.events where type = '{event_type}')"
             );
             ask(performer, &query, None).await
         }

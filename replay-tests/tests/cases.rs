@@ -45,6 +45,7 @@ macro_rules! cases {
 }
 
 cases! {
+    as_of_refused
     as_of_times
     clock_empty_year
     clock_idle_partition
