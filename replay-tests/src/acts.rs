@@ -68,13 +68,16 @@ fn act(line: &str, number: usize) -> Result<Act> {
             _ => bail!("$raw is the record's text, or null for no value"),
         };
         let key = fields.get("key").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let record = NewRecord { key: Some(Bytes::from(key.clone())), headers: Vec::new(), value: raw };
+        let record =
+            NewRecord { key: Some(Bytes::from(key.clone())), headers: Vec::new(), value: raw };
         return Ok(Act::Append { record, subject: key, by: 0 });
     }
     if let Some(by) = fields.get("$astray") {
         let by = by.as_u64().and_then(|by| u32::try_from(by).ok());
         let by = by.context("$astray is how many partitions beside its own it is put")?;
-        let Some(Value::Object(inner)) = fields.get("event") else { bail!("$astray needs an event") };
+        let Some(Value::Object(inner)) = fields.get("event") else {
+            bail!("$astray needs an event")
+        };
         let event = event(inner.clone(), number)?;
         return Ok(Act::Append { record: event.to_record(), subject: event.subject, by });
     }
@@ -95,12 +98,18 @@ fn event(mut fields: Map<String, Value>, number: usize) -> Result<Event> {
         fields.entry(name).or_insert(value);
     }
     let text = Value::Object(fields).to_string();
-    decode_structured(text.as_bytes()).map_err(|refusal| anyhow::anyhow!("it is no event: {refusal}"))
+    decode_structured(text.as_bytes())
+        .map_err(|refusal| anyhow::anyhow!("it is no event: {refusal}"))
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail loudly")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "tests fail loudly"
+    )]
     use super::*;
 
     #[test]

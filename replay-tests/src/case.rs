@@ -34,7 +34,9 @@ pub fn root() -> &'static Path {
 pub fn names() -> Result<Vec<String>> {
     let cases = root().join("cases");
     let mut names = Vec::new();
-    for entry in fs::read_dir(&cases).with_context(|| format!("failed to list {}", cases.display()))? {
+    for entry in
+        fs::read_dir(&cases).with_context(|| format!("failed to list {}", cases.display()))?
+    {
         let entry = entry?;
         if entry.path().is_dir() {
             names.push(entry.file_name().to_string_lossy().into_owned());
@@ -60,7 +62,8 @@ impl Case {
             let path = dir.join(name);
             fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))
         };
-        let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name =
+            dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let of_case = || format!("case {name}");
         let script = Script::read(&text("script.txt")?).with_context(of_case)?;
         let lines = acts::read(&text("events.jsonl")?).with_context(of_case)?;
@@ -77,7 +80,8 @@ impl Case {
         match fs::read_to_string(self.golden_path()) {
             Ok(text) => Ok(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-            Err(error) => Err(error).with_context(|| format!("failed to read {}", self.golden_path().display())),
+            Err(error) => Err(error)
+                .with_context(|| format!("failed to read {}", self.golden_path().display())),
         }
     }
 

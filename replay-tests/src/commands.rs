@@ -37,7 +37,13 @@ pub(crate) async fn run(performer: &mut Performer, command: &Command) -> Result<
                     marked.with_context(|| format!("nothing is marked `{name}`"))?
                 }
             };
-            ask(performer, query, Some(moment.parse()?)).await
+            match moment.parse() {
+                Ok(as_of) => ask(performer, query, Some(as_of)).await,
+                Err(error) => {
+                    performer.print(&format!("error: {error}\n"));
+                    Ok(())
+                }
+            }
         }
         Command::Mark(name) => {
             let positions = performer.engine().await?.moment().await?.positions();
@@ -126,7 +132,8 @@ async fn digest(performer: &mut Performer, tables: &[String]) -> Result<()> {
     let engine = performer.engine().await?;
     let partials = partials(engine);
     let moment = Arc::new(engine.moment().await?);
-    let query = "select \"table\", version, rows, versions, latest, history from log.digests order by 1";
+    let query =
+        "select \"table\", version, rows, versions, latest, history from log.digests order by 1";
     let batches = sql()?.query(moment, query, &QueryOptions::default()).await?.collect().await?;
     let mut unknown: BTreeSet<&str> = tables.iter().map(String::as_str).collect();
     for batch in &batches {

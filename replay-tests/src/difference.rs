@@ -10,7 +10,8 @@ pub fn difference(golden: &str, output: &str) -> Option<String> {
     if golden == output {
         return None;
     }
-    let (golden, output): (Vec<&str>, Vec<&str>) = (golden.lines().collect(), output.lines().collect());
+    let (golden, output): (Vec<&str>, Vec<&str>) =
+        (golden.lines().collect(), output.lines().collect());
     let same = golden.iter().zip(&output).take_while(|(a, b)| a == b).count();
     let command = golden.iter().take(same + 1).rfind(|line| line.starts_with("> "));
     let mut text = format!("line {}", same + 1);
@@ -22,7 +23,8 @@ pub fn difference(golden: &str, output: &str) -> Option<String> {
     for line in golden.iter().skip(begin).take(same - begin) {
         text.push_str(&format!("    {line}\n"));
     }
-    let (golden, output) = (golden.get(same..).unwrap_or_default(), output.get(same..).unwrap_or_default());
+    let (golden, output) =
+        (golden.get(same..).unwrap_or_default(), output.get(same..).unwrap_or_default());
     let alike = golden.iter().rev().zip(output.iter().rev()).take_while(|(a, b)| a == b).count();
     show("  - ", golden, alike, &mut text);
     show("  + ", output, alike, &mut text);
@@ -50,7 +52,10 @@ mod tests {
         assert_eq!(difference("a\n", "a\n"), None);
         let golden = "> sql x\na\nb\nc\n\n> digest\nd\n";
         let told = difference(golden, "> sql x\na\nB\nc\n\n> digest\nd\n").unwrap();
-        assert!(told.starts_with("line 3, in the answer to `sql x`\n    > sql x\n    a\n"), "{told}");
+        assert!(
+            told.starts_with("line 3, in the answer to `sql x`\n    > sql x\n    a\n"),
+            "{told}"
+        );
         assert!(told.contains("  - b\n  + B\n"), "{told}");
         let told = difference("a\n", "a\nb\n").unwrap();
         assert!(told.contains("line 2") && told.contains("  + b\n"), "{told}");

@@ -21,16 +21,21 @@ pub(crate) async fn settle(engine: &Engine) -> Result<()> {
             bail!("a partition has stopped: {failed}");
         }
         let heads: BTreeMap<_, _> = status.iter().map(|it| (it.id, &it.head)).collect();
-        let is_settled = heads.iter().all(|(id, head)| {
-            let came = |(to, sent): (_, &_)| {
-                heads.get(to).is_some_and(|head| head.received.get(id) == Some(sent))
-            };
-            head.coming.is_empty() && head.emitted.iter().all(came)
-        });
-        if is_settled {
+        let mut on_its_way = Vec::new();
+        for (id, head) in &heads {
+            on_its_way.extend(head.coming.keys().map(|view| format!("{id} builds {view}")));
+            for (to, sent) in &head.emitted {
+                let came = heads.get(to).and_then(|head| head.received.get(id));
+                if came != Some(sent) {
+                    on_its_way.push(format!("{id} sent {to} {sent:?}, and {came:?} came"));
+                }
+            }
+        }
+        if on_its_way.is_empty() {
             return Ok(());
         }
-        wait(started, "the partitions never came to rest").await?;
+        let never = || format!("the partitions never came to rest: {}", on_its_way.join("; "));
+        wait(started, never).await?;
     }
 }
 
@@ -49,13 +54,13 @@ pub(crate) async fn rest(engine: &Engine) -> Result<()> {
         if rests {
             return Ok(());
         }
-        wait(started, "the outbox or the sealer never came to an end").await?;
+        wait(started, || "the outbox or the sealer never came to an end".to_owned()).await?;
     }
 }
 
-async fn wait(started: Instant, never: &str) -> Result<()> {
+async fn wait(started: Instant, never: impl Fn() -> String) -> Result<()> {
     if started.elapsed() > WAIT_MAX {
-        bail!("{never}");
+        bail!(never());
     }
     tokio::time::sleep(LOOK_EVERY).await;
     Ok(())

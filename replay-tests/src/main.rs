@@ -126,7 +126,8 @@ fn run_cases(named: &[&str], every: bool) -> Result<bool> {
     let cases = chosen.iter().map(|name| Case::named(name)).collect::<Result<Vec<_>>>()?;
     let mut work: Vec<(&Case, Way)> = Vec::new();
     for case in &cases {
-        let mut own = if every { ways::every(case, LogKind::Embedded) } else { ways::daily(case, seed) };
+        let mut own =
+            if every { ways::every(case, LogKind::Embedded) } else { ways::daily(case, seed) };
         if every && runner.brokers.is_some() {
             own.extend(ways::every(case, LogKind::Kafka));
         }

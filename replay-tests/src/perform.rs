@@ -33,9 +33,10 @@ pub async fn perform(scratch: &Path) -> Result<()> {
     let job = Job::read(scratch)?;
     let case = Case::read(&job.case)?;
     let state = State::read(scratch)?;
-    let mut performer =
-        Performer { scratch: scratch.to_owned(), job, case, state, engine: None };
-    performer.all().await
+    let mut performer = Performer { scratch: scratch.to_owned(), job, case, state, engine: None };
+    let done = performer.all().await;
+    performer.close().await;
+    done
 }
 
 impl Performer {
@@ -44,7 +45,9 @@ impl Performer {
             if self.state.acts_of_step == 0 {
                 self.print(&format!("> {}\n", step.text));
             }
-            let told = || format!("case {}, script.txt, line {}: {}", self.case.name, step.line, step.text);
+            let told = || {
+                format!("case {}, script.txt, line {}: {}", self.case.name, step.line, step.text)
+            };
             let told = told();
             self.step(&step).await.context(told)?;
             self.print("\n");
@@ -52,7 +55,6 @@ impl Performer {
             self.state.acts_of_step = 0;
             self.state.write(&self.scratch)?;
         }
-        self.close().await;
         Ok(())
     }
 

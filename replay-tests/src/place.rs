@@ -33,8 +33,10 @@ impl Place {
     pub(crate) async fn log_to_write(&self) -> Result<Arc<dyn EventLog>> {
         Ok(match &self.log {
             LogAt::Embedded => {
-                let options =
-                    Options { data_partitions: Some(self.partitions), segment_bytes: SEGMENT_BYTES };
+                let options = Options {
+                    data_partitions: Some(self.partitions),
+                    segment_bytes: SEGMENT_BYTES,
+                };
                 Arc::new(EmbeddedLog::create_or_open(self.dir.join("log"), &options)?)
             }
             LogAt::Kafka { .. } => Arc::new(KafkaLog::open(self.kafka()).await?),
@@ -69,7 +71,8 @@ impl Place {
 
     /// An engine that has folded what is on the log.
     pub(crate) async fn open(&self) -> Result<Engine> {
-        fs::create_dir_all(&self.dir).with_context(|| format!("failed to make {}", self.dir.display()))?;
+        fs::create_dir_all(&self.dir)
+            .with_context(|| format!("failed to make {}", self.dir.display()))?;
         let config = EngineConfig {
             process: "replay tests".to_owned(),
             clock: ClockMode::Given,
@@ -78,7 +81,8 @@ impl Place {
             ..EngineConfig::new(&self.dir)
         };
         let engine =
-            Engine::open(self.log_to_write().await?, self.stores(Access::ReadWrite)?, config).await?;
+            Engine::open(self.log_to_write().await?, self.stores(Access::ReadWrite)?, config)
+                .await?;
         engine.wait_ready().await?;
         Ok(engine)
     }
@@ -88,7 +92,8 @@ impl Place {
         for folder in ["store", "history"] {
             let path = self.dir.join(folder);
             if path.exists() {
-                fs::remove_dir_all(&path).with_context(|| format!("failed to remove {}", path.display()))?;
+                fs::remove_dir_all(&path)
+                    .with_context(|| format!("failed to remove {}", path.display()))?;
             }
         }
         Ok(())

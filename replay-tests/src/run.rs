@@ -51,7 +51,11 @@ impl Runner {
             let told = || format!("case {}: {way}: after {} acts", case.name, state.acts);
             let died = ended.with_context(told)?;
             if !died {
-                ensure!(state.steps == case.script.steps.len(), "{}: it ended in the midst", told());
+                ensure!(
+                    state.steps == case.script.steps.len(),
+                    "{}: it ended in the midst",
+                    told()
+                );
                 return Ok(state.out);
             }
             ensure!(state.dies, "{}: the process died, and nobody told it to", told());
@@ -88,7 +92,8 @@ impl Runner {
             return Ok(LogAt::Embedded);
         }
         let brokers = self.brokers.clone();
-        let brokers = brokers.context("no broker is known: set HEADWATER_TEST_KAFKA, see ops/kafka.sh")?;
+        let brokers =
+            brokers.context("no broker is known: set HEADWATER_TEST_KAFKA, see ops/kafka.sh")?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros();
         let count = LOGS.fetch_add(1, Ordering::Relaxed);
         Ok(LogAt::Kafka { brokers, name: format!("case-{since}-{}-{count}", std::process::id()) })

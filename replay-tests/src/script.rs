@@ -11,8 +11,22 @@ const OPENED_AT: &str = "1997-01-01T00:00:00Z";
 
 /// What a script may say; `README.md` tells each.
 const NAMES: [&str; 16] = [
-    "as-of", "crash", "digest", "events", "layout", "mark", "opened-at", "play", "refold", "restart", "restore",
-    "seal", "snapshot", "sql", "tick", "topology",
+    "as-of",
+    "crash",
+    "digest",
+    "events",
+    "layout",
+    "mark",
+    "opened-at",
+    "play",
+    "refold",
+    "restart",
+    "restore",
+    "seal",
+    "snapshot",
+    "sql",
+    "tick",
+    "topology",
 ];
 const VERIFY: &str = "verify";
 
@@ -99,7 +113,8 @@ impl Script {
     pub fn read(text: &str) -> Result<Self> {
         let title = text.lines().next().and_then(|line| line.strip_prefix("# ")).map(str::trim);
         let title = title.filter(|title| !title.is_empty());
-        let title = title.context("script.txt, line 1: say what the case proves: `# …`")?.to_owned();
+        let title =
+            title.context("script.txt, line 1: say what the case proves: `# …`")?.to_owned();
         let opened_at = OPENED_AT.parse().map_err(|_| anyhow::anyhow!("{OPENED_AT} is no time"))?;
         let mut script = Self { title, layout: None, opened_at, steps: Vec::new() };
         for (line, text) in commands(text)? {
@@ -181,7 +196,8 @@ fn commands(text: &str) -> Result<Vec<(usize, String)>> {
             continue;
         }
         let before = commands.last_mut();
-        let (_, before) = before.with_context(|| format!("script.txt, line {line}: nothing to go on with"))?;
+        let (_, before) =
+            before.with_context(|| format!("script.txt, line {line}: nothing to go on with"))?;
         before.push(' ');
         before.push_str(trimmed);
     }
@@ -217,11 +233,14 @@ fn tick(rest: &str) -> Result<Command> {
 fn time(text: &str) -> Result<Timestamp> {
     let midnight = format!("{text}T00:00:00Z");
     let parsed = text.parse().or_else(|_| midnight.parse());
-    parsed.map_err(|_| anyhow::anyhow!("`{text}` is no time: write 1997-01-01 or 1997-01-01T10:30:00Z"))
+    parsed.map_err(|_| {
+        anyhow::anyhow!("`{text}` is no time: write 1997-01-01 or 1997-01-01T10:30:00Z")
+    })
 }
 
 fn as_of(rest: &str) -> Result<Command> {
-    const USAGE: &str = "write `as-of TIME QUERY`, `as-of position POSITIONS QUERY` or `as-of @NAME QUERY`";
+    const USAGE: &str =
+        "write `as-of TIME QUERY`, `as-of position POSITIONS QUERY` or `as-of @NAME QUERY`";
     let rest = rest.strip_prefix("position ").unwrap_or(rest);
     let (moment, query) = rest.split_once(' ').context(USAGE)?;
     let moment = match moment.strip_prefix('@') {
@@ -271,14 +290,20 @@ mod tests {
         assert_eq!(script.steps[2].line, 6);
         assert_eq!(script.acts(5), 1 + 2 + 1 + 3);
         let marked = Moment::Marked("a".to_owned());
-        assert_eq!(script.steps[5].command, Command::AsOf { moment: marked, query: "select 2".to_owned() });
+        assert_eq!(
+            script.steps[5].command,
+            Command::AsOf { moment: marked, query: "select 2".to_owned() }
+        );
     }
 
     #[test]
     fn what_is_wrong_is_told_by_line() {
         let told = |text: &str| format!("{:#}", Script::read(text).unwrap_err());
         assert!(told("play all").contains("line 1: say what the case proves"));
-        assert!(told("# x\nplai all").contains("line 2: plai all: there is no command `plai`; did you mean `play`?"));
+        assert!(
+            told("# x\nplai all")
+                .contains("line 2: plai all: there is no command `plai`; did you mean `play`?")
+        );
         assert!(told("# x\nsomething else").contains("there are as-of, crash"));
         assert!(told("# x\nplay all\nlayout 1").contains("before what is done"));
         assert!(told("# x\ntick noon").contains("`noon` is no time"));

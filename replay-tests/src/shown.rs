@@ -17,7 +17,8 @@ pub(crate) fn rows(batches: &[RecordBatch], keeps_order: bool, layout: bool) -> 
     for batch in batches {
         let schema = batch.schema();
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        if let Some(name) = names.iter().find(|name| PROVENANCE.contains(name)).filter(|_| !layout) {
+        if let Some(name) = names.iter().find(|name| PROVENANCE.contains(name)).filter(|_| !layout)
+        {
             bail!("{name} is provenance: leave it out, or fix the case's `layout`");
         }
         header.get_or_insert(names.join(" | "));
@@ -26,7 +27,8 @@ pub(crate) fn rows(batches: &[RecordBatch], keeps_order: bool, layout: bool) -> 
             .map(|column| ArrayFormatter::try_new(column, &options))
             .collect::<Result<Vec<_>, _>>()?;
         for row in 0..batch.num_rows() {
-            let cells = columns.iter().map(|column| Ok(printable(&column.value(row).try_to_string()?)));
+            let cells =
+                columns.iter().map(|column| Ok(printable(&column.value(row).try_to_string()?)));
             lines.push(cells.collect::<Result<Vec<_>>>()?.join(" | "));
         }
     }

@@ -52,7 +52,8 @@ fn sorted(dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn file(path: &Path, base: &Path) -> Result<SourceFile> {
-    let text = fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
+    let text =
+        fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
     let relative = path.strip_prefix(base).unwrap_or(path);
     Ok(SourceFile { path: relative.to_string_lossy().into_owned(), text })
 }

@@ -153,7 +153,9 @@ pub fn chosen(names: &[String], count: usize, seed: u64) -> Vec<String> {
 /// The seed that the environment tells.
 pub fn seed() -> anyhow::Result<u64> {
     match std::env::var(SEED) {
-        Ok(text) => text.parse().map_err(|_| anyhow::anyhow!("{SEED} is no whole number: {text:?}")),
+        Ok(text) => {
+            text.parse().map_err(|_| anyhow::anyhow!("{SEED} is no whole number: {text:?}"))
+        }
         Err(_) => Ok(SEED_DEFAULT),
     }
 }

@@ -18,7 +18,8 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<()> {
     if !built.success() {
         bail!("the program `case` does not build");
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let program = target.join("debug").join("case");
     let status = Command::new(&program)
         .args(args)
