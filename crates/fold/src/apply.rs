@@ -43,12 +43,10 @@ impl PartitionFold {
                 }
                 self.refuse(batch, outbox, record, &event, refusal)
             }
-            Verdict::Dead(event_type, refusal) => {
-                self.head.counts.dead_letters += 1;
-                let nobody = Event::new("", "", "", "", serde_json::Value::Null);
-                let letter = DeadLetter::of_record(record, event_type, &refusal);
-                self.put(batch, record, &nobody, |fold| fold.put(&letter))?;
-                Ok(Outcome::DeadLetter { refusal })
+            Verdict::Dead(event_type, refusal) => self.bury(batch, record, event_type, refusal),
+            Verdict::Unfit(event, refusal) => {
+                self.receive(&event);
+                self.bury(batch, record, Some(event.event_type), refusal)
             }
             Verdict::Misrouted(event, belongs) => {
                 self.head.counts.misrouted += 1;
@@ -56,8 +54,9 @@ impl PartitionFold {
                 self.emit(outbox, record, &event, vec![derived]);
                 Ok(Outcome::Misrouted)
             }
-            Verdict::Repeat(first) => {
+            Verdict::Repeat(event, first) => {
                 self.head.counts.repeats += 1;
+                self.receive(&event);
                 Ok(first)
             }
             Verdict::DroppedRepeat => {
@@ -131,6 +130,21 @@ impl PartitionFold {
         Ok(outcome)
     }
 
+    /// Keeps a record that is no event, or none that can be read here.
+    fn bury<R: StoredRows>(
+        &mut self,
+        batch: &mut Batch<'_, R>,
+        record: &Record,
+        event_type: Option<String>,
+        refusal: Refusal,
+    ) -> Result<Outcome, PartitionError> {
+        self.head.counts.dead_letters += 1;
+        let nobody = Event::new("", "", "", "", serde_json::Value::Null);
+        let letter = DeadLetter::of_record(record, event_type, &refusal);
+        self.put(batch, record, &nobody, |fold| fold.put(&letter))?;
+        Ok(Outcome::DeadLetter { refusal })
+    }
+
     /// Writes rows that tell of a record rather than follow from an event.
     pub(crate) fn put<R: StoredRows>(
         &mut self,
@@ -159,7 +173,7 @@ impl PartitionFold {
         batch.remember(event.id_hash(), seen.to_bytes());
     }
 
-    /// Counts an event that the outbox brought.
+    /// Counts an event that the outbox brought, whatever becomes of it: its source counted it, too.
     fn receive(&mut self, event: &Event) {
         if let Some(outlet) = event.derived_from {
             let tally = self.head.received.entry(outlet.partition).or_default();
