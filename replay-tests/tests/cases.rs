@@ -78,6 +78,7 @@ cases! {
     tracking_experiments
     tracking_metrics
     tracking_run
+    windows_calendar
     windows_declared_late
     windows_hopping
     windows_repartition

@@ -119,7 +119,10 @@ fn known_to(rules: Rules, topology: &Topology) -> Result<(), &'static str> {
         return Err("topology: unknown variant `hopping`, expected `tumbling`");
     }
     let later = |view: &FeatureView| {
-        let window = matches!(view.window, Some(Window::Sliding { .. } | Window::Session { .. }));
+        let window = matches!(
+            view.window,
+            Some(Window::Sliding { .. } | Window::Session { .. } | Window::Calendar { .. })
+        );
         window || view.lateness_ms.is_some() || view.results.is_some()
     };
     let flows = !topology.derived_events.is_empty()

@@ -47,8 +47,8 @@ pub use check::{check, check_against, schema_folders};
 pub use difference::{Change, Difference, Differences};
 pub use evolution::{Breaking, compatible, unreadable};
 pub use model::{
-    Aggregate, DerivedEvent, DerivedFeature, Entity, EventType, Feature, FeatureView, JoinKey,
-    KeyType, Publication, Retention, Topology, ValueAt, ValueType, ViewSource, Window,
+    Aggregate, CalendarUnit, DerivedEvent, DerivedFeature, Entity, EventType, Feature, FeatureView,
+    JoinKey, KeyType, Publication, Retention, Topology, ValueAt, ValueType, ViewSource, Window,
 };
 pub use problem::Problem;
 pub use source::SourceFile;

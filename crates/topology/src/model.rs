@@ -193,6 +193,11 @@ pub enum Window {
         /// A moment at which a window starts, in milliseconds since 1970.
         origin_ms: i64,
     },
+    /// Windows of the calendar, in UTC.
+    Calendar {
+        /// How long each is.
+        unit: CalendarUnit,
+    },
     /// One window that ends at the read's time: kept as panes, which are merged when it is read.
     Sliding {
         /// The size, a multiple of the pane's.
@@ -207,6 +212,16 @@ pub enum Window {
         /// The longest time between an event and the next one of its session.
         gap_ms: i64,
     },
+}
+
+/// Spans of the calendar that are not all equally long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CalendarUnit {
+    /// From the first of a month to the first of the next.
+    Month,
+    /// From the first of January to the next.
+    Year,
 }
 
 /// One stored feature.

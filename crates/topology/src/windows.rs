@@ -5,18 +5,19 @@ use crate::{
     duration::{parse_duration, parse_moment},
     fields::{Fields, Given},
     limits::{HOPS_MAX, PANES_MAX},
-    model::Window,
+    model::{CalendarUnit, Window},
     names::suggest,
     problem::Problems,
     source::At,
 };
 
-const KEYS: [&str; 8] =
-    ["tumbling", "hopping", "every", "sliding", "pane", "session", "origin", "lateness"];
+const KEYS: [&str; 9] = [
+    "tumbling", "hopping", "every", "calendar", "sliding", "pane", "session", "origin", "lateness",
+];
 /// The keys of which each names a kind.
-const KINDS: [&str; 4] = ["tumbling", "hopping", "sliding", "session"];
+const KINDS: [&str; 5] = ["tumbling", "hopping", "calendar", "sliding", "session"];
 const HELP: &str = "say how long a window is, as in { tumbling: 30d }, { hopping: 7d, every: 1d }, \
-    { sliding: 7d, pane: 1h } or { session: 30m }";
+    { calendar: month }, { sliding: 7d, pane: 1h } or { session: 30m }";
 
 /// Windows as they are declared.
 #[derive(Debug)]
@@ -65,6 +66,17 @@ fn read_kind(window: &Fields<'_, '_>, problems: &mut Problems) -> Option<Window>
         (Some((kind, _)), None) => kind,
     };
     refuse_of_others(window, kind, problems);
+    if kind == "calendar" {
+        let unit = window.needed_text(kind, HELP, problems).parse(problems, |unit| match &*unit {
+            "month" => Ok(CalendarUnit::Month),
+            "year" => Ok(CalendarUnit::Year),
+            other => {
+                let told = format!("`{other}` is no span of the calendar");
+                Err(Complaint::new(told, suggest(other, ["month", "year"].into_iter())))
+            }
+        });
+        return Some(Window::Calendar { unit: unit.ok()? });
+    }
     let origin = window.text("origin", problems).parse(problems, |text| parse_moment(&text));
     let origin_ms = origin.ok().unwrap_or(0);
     let size = window.needed_text(kind, HELP, problems).parse(problems, |t| parse_duration(&t));
@@ -88,7 +100,7 @@ fn refuse_of_others(window: &Fields<'_, '_>, kind: &str, problems: &mut Problems
     let own: &[&str] = match kind {
         "hopping" => &["every", "origin"],
         "sliding" => &["pane", "origin"],
-        "session" => &[],
+        "session" | "calendar" => &[],
         _ => &["origin"],
     };
     for key in ["every", "pane", "origin"] {

@@ -90,6 +90,12 @@ fn windows_may_begin_more_often_than_they_are_long() {
         ("{ hopping: 1d, every: 7d }", "is not some whole number of times"),
         ("{ hopping: 365d, every: 1m }", "a window would have 525600 parts"),
         ("{ hopping: 7d, every: 1d, tumbling: 7d }", "tumbling and hopping at once"),
+        ("{ calendar: week }", "`week` is no span of the calendar"),
+        ("{ calendar: month, origin: 1970-01-02 }", "is calendar and takes no `origin`"),
+        ("{ session: 30m, every: 1m }", "is session and takes no `every`"),
+        ("{ sliding: 7d, pane: 2d }", "is not some whole number of times"),
+        ("{ sliding: 7d }", "pane"),
+        ("{ tumbling: 7d, lateness: soon }", "`soon` is not a duration"),
     ] {
         let yaml = format!("{HEAD}{VIEW}{features}    window: {window}\n");
         let problems = problems_of(&yaml).join("\n");

@@ -5,6 +5,7 @@
 //! merge at read into the same row.
 
 mod aggregate;
+mod calendar;
 mod closing;
 mod due;
 mod exact_sum;

@@ -2,6 +2,7 @@
 
 use headwater_topology::Window;
 
+use super::calendar;
 use crate::Value;
 
 /// The windows that a moment lies in, the earliest first: of each its first moment and the first after it.
@@ -12,6 +13,7 @@ pub(crate) fn windows_of(window: &Window, time_micros: i64) -> Vec<(i64, i64)> {
         Window::Tumbling { size_ms, origin_ms } => (size_ms, size_ms, origin_ms),
         Window::Hopping { size_ms, every_ms, origin_ms } => (size_ms, every_ms, origin_ms),
         Window::Sliding { pane_ms, origin_ms, .. } => (pane_ms, pane_ms, origin_ms),
+        Window::Calendar { unit } => return vec![calendar::window_of(*unit, time_micros)],
         Window::Session { gap_ms } => {
             let end = time_micros.saturating_add(gap_ms.saturating_mul(1_000));
             return vec![(time_micros, end)];
