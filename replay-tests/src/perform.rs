@@ -104,7 +104,7 @@ impl Performer {
             dir: self.scratch.join(format!("data-{}", self.state.data)),
             log: self.job.log.clone(),
             partitions: self.job.partitions,
-            seal_every: self.state.seal_every,
+            seal_every: self.case.script.seal_every,
             opened_at: self.case.script.opened_at,
         }
     }
