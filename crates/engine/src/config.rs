@@ -2,11 +2,14 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use headwater_event::{Timestamp, payload::ClockMode};
-use headwater_log::ReadLimits;
+use headwater_log::{ReadLimits, Topics};
+
+use crate::Steps;
 
 /// Builders that work at once unless told otherwise: folding live events goes before.
 const BUILDERS: usize = 2;
@@ -33,6 +36,10 @@ pub struct EngineConfig {
     pub builders: usize,
     /// A partition that no event came to for so long holds no watermark back.
     pub idle_after: Duration,
+    /// Who is told of the steps of writing and publishing.
+    pub steps: Steps,
+    /// Where the topics of sources and publications are; without, none is read or written.
+    pub topics: Option<Arc<dyn Topics>>,
     /// How long a caller waits for an outcome before it is told that it is pending.
     pub outcome_timeout: Duration,
 }
@@ -49,6 +56,8 @@ impl EngineConfig {
             fold_limits: ReadLimits::default(),
             builders: BUILDERS,
             idle_after: IDLE_AFTER,
+            steps: Steps::default(),
+            topics: None,
             outcome_timeout: Duration::from_secs(30),
         }
     }

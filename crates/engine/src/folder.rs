@@ -16,7 +16,7 @@ use headwater_log::{EventLog, ReadLimits};
 use headwater_store::{Mark, PartitionStore, Snapshot};
 
 use crate::{
-    Error, ErrorKind, Result, beginning::Beginning, beside::Beside, builder::Builder, marks,
+    Error, ErrorKind, Result, Step, beginning::Beginning, beside::Beside, builder::Builder, marks,
     opening::begins_late, shared::Shared,
 };
 
@@ -184,8 +184,16 @@ impl Folder {
         let mut marks = self.marks(&commit);
         marks.extend(before);
         let (batch, outcomes) = store_commit(commit, marks);
+        self.reached(Step::Folded);
         self.store.commit(&batch)?;
+        self.reached(Step::Committed);
         Ok((batch, outcomes))
+    }
+
+    fn reached(&self, step: Step) {
+        if let Some(shared) = &self.shared {
+            shared.steps.reached(step);
+        }
     }
 
     /// What the past will be found by; of a store that is read as of now only there is none.
@@ -382,6 +390,7 @@ fn store_commit(
             .outbox
             .into_iter()
             .map(|(to, outlet, event)| crate::outbox::entry(to, outlet, &event))
+            .chain(commit.published.iter().map(crate::outbox::publication_entry))
             .collect(),
         meta,
         marks,

@@ -141,6 +141,8 @@ built_in! {
     ROLLOUT_CHANGED = "headwater.rollout.changed", RolloutChanged, Control, Fact;
     TICK_CONTINUED = "headwater.tick.continued", TickContinued, Data, Fact;
     PUBLICATION_DELIVERED = "headwater.publication.delivered", PublicationDelivered, Everywhere, System;
+    SOURCE_ADVANCED = "headwater.source.advanced", SourceAdvanced, Control, System;
+    SOURCE_RECORD_REFUSED = "headwater.source.record_refused", SourceRecordRefused, Data, System;
 }
 
 /// The built-in type of this name.

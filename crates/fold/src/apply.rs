@@ -146,7 +146,7 @@ impl PartitionFold {
     }
 
     /// Writes rows that tell of a record rather than follow from an event.
-    fn put<R: StoredRows>(
+    pub(crate) fn put<R: StoredRows>(
         &mut self,
         batch: &mut Batch<'_, R>,
         record: &Record,
@@ -162,7 +162,12 @@ impl PartitionFold {
         Ok(())
     }
 
-    fn remember<R: StoredRows>(&self, batch: &mut Batch<'_, R>, event: &Event, outcome: &Outcome) {
+    pub(crate) fn remember<R: StoredRows>(
+        &self,
+        batch: &mut Batch<'_, R>,
+        event: &Event,
+        outcome: &Outcome,
+    ) {
         let at = batch.provenance().offset;
         let seen = Seen::new(self.now(), at, &event.content_hash(), outcome);
         batch.remember(event.id_hash(), seen.to_bytes());
@@ -245,6 +250,14 @@ impl PartitionFold {
             names::TICK_CONTINUED => self.close_windows(batch)?,
             names::PUBLICATION_DELIVERED => {
                 self.delivered(event);
+                Vec::new()
+            }
+            names::SOURCE_ADVANCED => {
+                self.source_advanced(batch, record, event)?;
+                Vec::new()
+            }
+            names::SOURCE_RECORD_REFUSED => {
+                self.source_record_refused(batch, record, event)?;
                 Vec::new()
             }
             names::VIEW_BUILT => self.view_built(event),

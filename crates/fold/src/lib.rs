@@ -26,6 +26,7 @@ mod outcome;
 mod partition;
 mod rows;
 mod rules;
+mod sources;
 mod succession;
 mod system;
 mod table;

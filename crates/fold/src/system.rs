@@ -122,7 +122,9 @@ fn known_to(rules: Rules, topology: &Topology) -> Result<(), &'static str> {
         let window = matches!(view.window, Some(Window::Sliding { .. } | Window::Session { .. }));
         window || view.lateness_ms.is_some() || view.results.is_some()
     };
-    let flows = !topology.derived_events.is_empty() || !topology.publications.is_empty();
+    let flows = !topology.derived_events.is_empty()
+        || !topology.publications.is_empty()
+        || !topology.sources.is_empty();
     if !rules.flows() && (flows || topology.feature_views.values().any(later)) {
         return Err("topology: windows that close, and what follows from events, need rules 4");
     }

@@ -39,7 +39,8 @@ impl PartitionFold {
         &mut self,
         batch: &mut Batch<'_, R>,
     ) -> Result<Vec<Derived>, PartitionError> {
-        let mut left = WINDOWS_CLOSED_MAX;
+        // History that is folded beside has no records of its own to go on with.
+        let mut left = if self.is_backfill() { usize::MAX } else { WINDOWS_CLOSED_MAX };
         let mut derived = Vec::new();
         while let Some(tick) = self.head.closing.first().copied() {
             let closed = self.close_at(batch, tick, left, &mut derived)?;

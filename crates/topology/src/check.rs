@@ -11,7 +11,7 @@ use crate::{
     fields::{Fields, Given},
     limits::{
         DERIVED_EVENTS_MAX, ENTITIES_MAX, EVENT_TYPES_MAX, FEATURE_VIEWS_MAX, PUBLICATIONS_MAX,
-        TOPOLOGY_BYTES_MAX,
+        SOURCES_MAX, TOPOLOGY_BYTES_MAX,
     },
     link::{Known, link_view},
     link_flows::{check_circles, link_derived_event, link_publication},
@@ -22,11 +22,19 @@ use crate::{
     retention::read_retention,
     schemas::{place_in, read_schemas},
     source::{At, SourceFile},
+    sources::{SourceDeclared, link_source, read_source},
     yaml,
 };
 
-const SECTIONS: [&str; 6] =
-    ["event_types", "entities", "feature_views", "retention", "derived_events", "publications"];
+const SECTIONS: [&str; 7] = [
+    "event_types",
+    "entities",
+    "feature_views",
+    "retention",
+    "derived_events",
+    "publications",
+    "sources",
+];
 
 /// Reads all YAML files among `files`, and the schemas that they ask for.
 ///
@@ -67,6 +75,14 @@ pub fn check(
         (publication.name.clone(), link_publication(publication, &known, &mut problems))
     });
     let publications: BTreeMap<_, _> = publications.collect();
+    let sources: BTreeMap<_, _> = declared
+        .sources
+        .iter()
+        .map(|source| {
+            let written = publications.iter().filter_map(|(name, it)| Some((name, it.as_ref()?)));
+            (source.name.clone(), link_source(source, &known, written, &mut problems))
+        })
+        .collect();
 
     let topology = Topology {
         event_types: whole(known.event_types),
@@ -75,6 +91,7 @@ pub fn check(
         retention: declared.retention.map(|(retention, _)| retention).unwrap_or_default(),
         derived_events: whole(derived_events),
         publications: whole(publications),
+        sources: whole(sources),
     };
     check_size(&topology, &sorted, &mut problems);
     if problems.is_empty() { Ok(topology) } else { Err(problems.into_sorted()) }
@@ -88,6 +105,7 @@ struct Declared<'a> {
     retention: Option<(Retention, At<'a>)>,
     derived_events: Vec<DerivedEventDeclared<'a>>,
     publications: Vec<PublicationDeclared<'a>>,
+    sources: Vec<SourceDeclared<'a>>,
     complete: bool,
 }
 
@@ -100,6 +118,7 @@ impl<'a> Declared<'a> {
             retention: None,
             derived_events: Vec::new(),
             publications: Vec::new(),
+            sources: Vec::new(),
             complete: true,
         };
         for file in files.iter().filter(|file| file.is_yaml()) {
@@ -138,6 +157,9 @@ impl<'a> Declared<'a> {
         for entry in fields.entries("publications", problems) {
             self.publications.extend(read_publication(entry, problems));
         }
+        for entry in fields.entries("sources", problems) {
+            self.sources.extend(read_source(entry, problems));
+        }
         if let Some(entry) = fields.entry("retention") {
             self.read_retention(entry, problems);
         }
@@ -162,6 +184,7 @@ impl<'a> Declared<'a> {
         let derived_events = &mut self.derived_events;
         keep_first("derived event", derived_events, |it| (&it.name, it.at), problems);
         keep_first("publication", &mut self.publications, |it| (&it.name, it.at), problems);
+        keep_first("source", &mut self.sources, |it| (&it.name, it.at), problems);
     }
 
     fn check_counts(&self, problems: &mut Problems) {
@@ -170,7 +193,9 @@ impl<'a> Declared<'a> {
         let views = self.views.get(FEATURE_VIEWS_MAX).map(|it| it.at);
         let derived_events = self.derived_events.get(DERIVED_EVENTS_MAX).map(|it| it.at);
         let publications = self.publications.get(PUBLICATIONS_MAX).map(|it| it.at);
+        let sources = self.sources.get(SOURCES_MAX).map(|it| it.at);
         let found = [
+            (sources, "sources", SOURCES_MAX),
             (derived_events, "derived events", DERIVED_EVENTS_MAX),
             (publications, "publications", PUBLICATIONS_MAX),
             (event_types, "event types", EVENT_TYPES_MAX),

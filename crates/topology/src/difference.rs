@@ -56,6 +56,9 @@ pub struct Differences {
     /// Publications.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub publications: Vec<Difference>,
+    /// Sources.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Difference>,
 }
 
 impl Differences {
@@ -67,6 +70,7 @@ impl Differences {
             feature_views: of(&before.feature_views, &after.feature_views),
             derived_events: of(&before.derived_events, &after.derived_events),
             publications: of(&before.publications, &after.publications),
+            sources: of(&before.sources, &after.sources),
         }
     }
 
@@ -78,6 +82,7 @@ impl Differences {
             &self.feature_views,
             &self.derived_events,
             &self.publications,
+            &self.sources,
         ]
         .into_iter()
         .all(Vec::is_empty)

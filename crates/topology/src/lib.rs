@@ -37,6 +37,7 @@ mod publications;
 mod retention;
 mod schemas;
 mod source;
+mod sources;
 mod steps;
 mod value_types;
 mod windows;
@@ -51,3 +52,7 @@ pub use model::{
 };
 pub use problem::Problem;
 pub use source::SourceFile;
+pub use sources::{
+    Mapping, RECORD_BYTES_MAX, RecordData, RecordPlace, RecordTime, Source, SourceRecord, Start,
+    TimeUnit,
+};

@@ -68,3 +68,6 @@ pub(crate) const SCHEMA_FAULT_CHARS_MAX: usize = 300;
 
 /// The topology travels in one event, which may have 1 MiB with its envelope.
 pub(crate) const TOPOLOGY_BYTES_MAX: usize = 1000 * 1024;
+
+/// Sources in all: each has readers of its own for every partition of its topic.
+pub(crate) const SOURCES_MAX: usize = 100;

@@ -26,6 +26,9 @@ pub struct Topology {
     /// What is published to topics of the users' own, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub publications: BTreeMap<String, Publication>,
+    /// Topics whose records are mapped to events, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, crate::Source>,
 }
 
 /// An event that follows from each event of a type: most often the same, under another subject, so that

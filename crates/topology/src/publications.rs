@@ -3,15 +3,13 @@
 use crate::{
     fields::{Fields, Given, text},
     model::Publication,
-    names::check_name,
+    names::{check_name, check_topic},
     problem::Problems,
     source::At,
     yaml::{Entry, Kind},
 };
 
 const KEYS: [&str; 4] = ["description", "events", "topic", "brokers"];
-/// Kafka's own bound on a topic's name.
-const TOPIC_BYTES_MAX: usize = 249;
 
 /// A publication as it is declared.
 #[derive(Debug)]
@@ -52,16 +50,7 @@ pub(crate) fn read_publication<'a>(
     let fields = Fields::read(what, entry.at, &entry.value, &KEYS, problems)?;
     let about = "say in a sentence who reads it, and for what";
     let topic = "name the Kafka topic that it goes to";
-    let topic = fields.needed_text("topic", topic, problems).parse(problems, |topic| {
-        let lawful = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        let named =
-            !topic.is_empty() && topic.len() <= TOPIC_BYTES_MAX && topic.chars().all(lawful);
-        if named && topic != "." && topic != ".." {
-            return Ok(topic);
-        }
-        let help = format!("use letters, digits, `.`, `_` and `-`, at most {TOPIC_BYTES_MAX}");
-        Err(crate::complaint::Complaint::new(format!("`{topic}` is not a topic's name"), help))
-    });
+    let topic = fields.needed_text("topic", topic, problems).parse(problems, check_topic);
     Some(PublicationDeclared {
         name: entry.key.clone(),
         at: entry.at,

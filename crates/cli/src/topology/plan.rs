@@ -69,7 +69,14 @@ fn print(plan: &Plan) -> anyhow::Result<()> {
         output::line(format!("nothing would change: topology {} holds", plan.hash))?;
         return Ok(());
     }
-    for (what, differences) in [("event type", &plan.event_types), ("entity", &plan.entities)] {
+    let declared = [
+        ("event type", &plan.event_types),
+        ("entity", &plan.entities),
+        ("source", &plan.sources),
+        ("derived event", &plan.derived_events),
+        ("publication", &plan.publications),
+    ];
+    for (what, differences) in declared {
         for difference in differences {
             print_declared(what, difference, "")?;
         }

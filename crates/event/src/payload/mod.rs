@@ -7,6 +7,7 @@
 mod feature;
 mod registry;
 mod serving;
+mod source;
 mod system;
 mod tracking;
 
@@ -19,6 +20,7 @@ pub use registry::{
 pub use serving::{
     LabelObserved, PredictionMade, RolloutChangeRequested, RolloutChanged, TrafficShare,
 };
+pub use source::{SourceAdvanced, SourcePartition, SourceRecordRefused};
 pub use system::{
     ClockMode, ClockTickRequested, ClockTicked, LogOpened, LogTrimmed, OriginPosition,
     PublicationDelivered, RequestRejected, RulesRaised, TickContinued, TopologyApplied,

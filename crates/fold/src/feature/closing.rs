@@ -131,10 +131,9 @@ impl<'a> Closer<'a> {
         }
         match before {
             None => Ok(row),
-            Some(before) => {
-                let values = columns(self.view).merge_values(&before.values, &row.values)?;
-                Ok(Row { values, ..row })
-            }
+            // Their writer is the later by event time: what a row says does not depend on the order in which
+            // its events came, which repartitioned ones have no fixed one of.
+            Some(before) => columns(self.view).merge(before, &row),
         }
     }
 

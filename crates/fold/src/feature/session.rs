@@ -115,8 +115,7 @@ fn joined(
 ) -> Result<Row, Damaged> {
     let mut row = of_event;
     for session in near {
-        let values = columns(view).merge_values(&session.row.values, &row.values)?;
-        row = Row { values, ..row };
+        row = columns(view).merge(&session.row, &row)?;
     }
     if let [Value::Timestamp(last), end, ..] = row.values.as_mut_slice() {
         *end = Value::Timestamp(last.saturating_add(gap_micros));
