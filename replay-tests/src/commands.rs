@@ -79,11 +79,7 @@ pub(crate) async fn run(performer: &mut Performer, command: &Command) -> Result<
             performer.place().remove_views()?;
             performer.engine().await.map(|_| ())
         }
-        Command::Seal(every) => {
-            performer.close().await;
-            performer.state.seal_every = Some(*every);
-            rest(performer.engine().await?).await
-        }
+        Command::Seal => rest(performer.engine().await?).await,
         Command::Snapshot => snapshot(performer).await,
         Command::Restore => restored(performer).await,
         Command::Topology(_) | Command::Tick { .. } | Command::Play(_) | Command::Crash => {

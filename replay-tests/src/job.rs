@@ -72,8 +72,6 @@ pub struct State {
     pub played: usize,
     /// The number of the data folder; a restored one is another.
     pub data: usize,
-    /// In which stretches history is sealed, if it is.
-    pub seal_every: Option<u64>,
     /// Positions by name.
     pub marks: BTreeMap<String, String>,
     /// What is printed so far.

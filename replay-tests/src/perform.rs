@@ -104,7 +104,7 @@ impl Performer {
             dir: self.scratch.join(format!("data-{}", self.state.data)),
             log: self.job.log.clone(),
             partitions: self.job.partitions,
-            seal_every: self.state.seal_every,
+            seal_every: self.case.script.seal_every,
             opened_at: self.case.script.opened_at,
         }
     }
@@ -131,10 +131,10 @@ impl Performer {
         if self.state.acts_of_step > 0 {
             return Ok(());
         }
-        let mut data = json!({"time": time});
-        if let Some(watermark) = watermark {
-            data["watermark"] = json!(watermark);
-        }
+        let data = match watermark {
+            None => json!({"time": time}),
+            Some(watermark) => json!({"time": time, "watermark": watermark}),
+        };
         self.ask(names::CLOCK_TICK_REQUESTED, "clock", data).await
     }
 

@@ -10,7 +10,7 @@ use headwater_event::Timestamp;
 const OPENED_AT: &str = "1997-01-01T00:00:00Z";
 
 /// What a script may say; `README.md` tells each.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "as-of",
     "crash",
     "digest",
@@ -23,6 +23,7 @@ const NAMES: [&str; 16] = [
     "restart",
     "restore",
     "seal",
+    "seal-every",
     "snapshot",
     "sql",
     "tick",
@@ -71,8 +72,8 @@ pub enum Command {
     Snapshot,
     /// The views are those of the snapshot, and what came since is folded.
     Restore,
-    /// From here on history is sealed in stretches of so many offsets.
-    Seal(u64),
+    /// All stretches of history that have passed are sealed.
+    Seal,
 }
 
 /// A moment of the past, as a script names it.
@@ -104,6 +105,8 @@ pub struct Script {
     pub layout: Option<u32>,
     /// The log's time at its start.
     pub opened_at: Timestamp,
+    /// In stretches of how many offsets history is sealed, if not of many more than a case has.
+    pub seal_every: Option<u64>,
     /// What is done, in order.
     pub steps: Vec<Step>,
 }
@@ -116,7 +119,8 @@ impl Script {
         let title =
             title.context("script.txt, line 1: say what the case proves: `# …`")?.to_owned();
         let opened_at = OPENED_AT.parse().map_err(|_| anyhow::anyhow!("{OPENED_AT} is no time"))?;
-        let mut script = Self { title, layout: None, opened_at, steps: Vec::new() };
+        let mut script =
+            Self { title, layout: None, opened_at, seal_every: None, steps: Vec::new() };
         for (line, text) in commands(text)? {
             let told = || format!("script.txt, line {line}: {text}");
             script.take(line, &text).with_context(told)?;
@@ -130,18 +134,10 @@ impl Script {
     fn take(&mut self, line: usize, text: &str) -> Result<()> {
         let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
         let rest = rest.trim();
-        if !self.steps.is_empty() && ["layout", "opened-at"].contains(&name) {
-            bail!("`{name}` stands before what is done");
+        if self.set(name, rest)? {
+            return Ok(());
         }
         let command = match name {
-            "layout" => {
-                self.layout = Some(rest.parse().context("write `layout PARTITIONS`")?);
-                return Ok(());
-            }
-            "opened-at" => {
-                self.opened_at = time(rest)?;
-                return Ok(());
-            }
             "topology" => Command::Topology(needed(rest, "topology DIR")?),
             "play" if rest == "all" => Command::Play(None),
             "play" => Command::Play(Some(rest.parse().context("write `play N` or `play all`")?)),
@@ -157,11 +153,27 @@ impl Script {
             "refold" => nothing(rest, Command::Refold)?,
             "snapshot" => nothing(rest, Command::Snapshot)?,
             "restore" => nothing(rest, Command::Restore)?,
-            "seal" => Command::Seal(rest.parse().context("write `seal OFFSETS`")?),
+            "seal" => nothing(rest, Command::Seal)?,
             unknown => bail!("there is no command `{unknown}`{}", suggested(unknown)),
         };
         self.steps.push(Step { line, text: text.to_owned(), command });
         Ok(())
+    }
+
+    /// Takes what is said of the log before anything is done; whether it was that.
+    fn set(&mut self, name: &str, rest: &str) -> Result<bool> {
+        match name {
+            "layout" => self.layout = Some(rest.parse().context("write `layout PARTITIONS`")?),
+            "opened-at" => self.opened_at = time(rest)?,
+            "seal-every" => {
+                self.seal_every = Some(rest.parse().context("write `seal-every OFFSETS`")?);
+            }
+            _ => return Ok(false),
+        }
+        if !self.steps.is_empty() {
+            bail!("`{name}` stands before what is done");
+        }
+        Ok(true)
     }
 
     /// How many acts there are: what is appended to the log by a way, if every event is.
