@@ -1,4 +1,4 @@
-//! The live clock: asks for a tick when events came, and now and then when none did.
+//! The live clock: asks for a tick when events came or an effect is due, and now and then when neither is.
 
 use std::{
     sync::atomic::Ordering,
@@ -7,7 +7,7 @@ use std::{
 
 use headwater_event::{PartitionId, Timestamp};
 
-use crate::Engine;
+use crate::{Engine, effects::tick_is_due};
 
 /// At most one tick in this time.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
@@ -26,7 +26,8 @@ pub(crate) async fn run(engine: Engine) {
     let mut ticked_at = Instant::now();
     while !engine.shared().is_stopping() {
         let activity = activity(&engine);
-        if seen != Some(activity) || ticked_at.elapsed() >= IDLE_TICK_INTERVAL {
+        let idle = seen == Some(activity) && ticked_at.elapsed() < IDLE_TICK_INTERVAL;
+        if !idle || is_due(&engine) {
             // A wall clock that was set back waits until it has caught up with the log's.
             let time = engine.log_time().map_or_else(wall, |log_time| log_time.max(wall()));
             match engine.tick(time).await {
@@ -42,6 +43,14 @@ pub(crate) async fn run(engine: Engine) {
         let stopped = engine.shared().stopped.notified();
         let _ = tokio::time::timeout(TICK_INTERVAL, stopped).await;
     }
+}
+
+/// Whether an effect waits for the clock.
+fn is_due(engine: &Engine) -> bool {
+    tick_is_due(engine, wall()).unwrap_or_else(|error| {
+        tracing::warn!(%error, "what waits for the clock can't be read; trying again");
+        false
+    })
 }
 
 /// Rises with every event that is not the clock's own.

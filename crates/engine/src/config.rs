@@ -8,6 +8,8 @@ use std::{
 use headwater_event::{Timestamp, payload::ClockMode};
 use headwater_log::ReadLimits;
 
+use crate::EffectsConfig;
+
 /// Builders that work at once unless told otherwise: folding live events goes before.
 const BUILDERS: usize = 2;
 
@@ -30,6 +32,8 @@ pub struct EngineConfig {
     pub builders: usize,
     /// How long a caller waits for an outcome before it is told that it is pending.
     pub outcome_timeout: Duration,
+    /// What effects may do in the world.
+    pub effects: EffectsConfig,
 }
 
 impl EngineConfig {
@@ -44,6 +48,7 @@ impl EngineConfig {
             fold_limits: ReadLimits::default(),
             builders: BUILDERS,
             outcome_timeout: Duration::from_secs(30),
+            effects: EffectsConfig::default(),
         }
     }
 }

@@ -15,7 +15,9 @@ use headwater_event::{
     catalog::names,
     payload::{ClockMode, ClockTickRequested, ClockTicked, RulesRaised, WriterClaimed},
 };
-use headwater_fold::{Compiled, FACT_SOURCE, Head, Outcome, RULES_KNOWN};
+use headwater_fold::{
+    Compiled, FACT_SOURCE, Head, Outcome, RULES_KNOWN, family::effects::EffectTotals,
+};
 use headwater_history::History;
 use headwater_log::{AppendAck, EventLog};
 use headwater_query::Moment;
@@ -29,8 +31,8 @@ use tokio::{
 };
 
 use crate::{
-    Ack, EngineConfig, Error, ErrorKind, Folder, Receipt, Result, Submitted, clock, moment,
-    opening, outbox, partition_thread, sealer,
+    Ack, EffectsConfig, EngineConfig, Error, ErrorKind, Folder, Receipt, Result, Submitted, clock,
+    effects, moment, opening, outbox, partition_thread, sealer,
     shared::{PartitionShared, Progress, Shared},
     trim::finish_trimming,
 };
@@ -146,6 +148,7 @@ impl Engine {
         );
         self.spawn(tokio::spawn(outbox));
         self.spawn(tokio::spawn(finish_trimming(self.clone())));
+        self.spawn(tokio::spawn(effects::run(self.clone())));
         if clock == ClockMode::Live {
             self.tick(clock::wall().max(self.log_time().unwrap_or(Timestamp::from_micros(0))))
                 .await?;
@@ -342,6 +345,15 @@ impl Engine {
 
     pub(crate) fn signer(&self) -> &Signer {
         &self.0.signer
+    }
+
+    pub(crate) fn effects_config(&self) -> &EffectsConfig {
+        &self.0.config.effects
+    }
+
+    /// How many of each effect are in which state.
+    pub fn effect_totals(&self) -> Result<Vec<EffectTotals>> {
+        effects::totals(self)
     }
 
     /// Where history is folded beside the stores.

@@ -139,6 +139,11 @@ built_in! {
     LABEL_OBSERVED = "headwater.label.observed", LabelObserved, Data, Observation;
     ROLLOUT_CHANGE_REQUESTED = "headwater.rollout.change_requested", RolloutChangeRequested, Control, Request;
     ROLLOUT_CHANGED = "headwater.rollout.changed", RolloutChanged, Control, Fact;
+    EFFECT_REQUESTED = "headwater.effect.requested", EffectRequested, Control, Fact;
+    EFFECT_STARTED = "headwater.effect.started", EffectStarted, Control, System;
+    EFFECT_FINISHED = "headwater.effect.finished", EffectFinished, Control, System;
+    EFFECT_COMPLETED = "headwater.effect.completed", EffectCompleted, Control, Fact;
+    EFFECT_CANCEL_REQUESTED = "headwater.effect.cancel_requested", EffectCancelRequested, Control, Request;
 }
 
 /// The built-in type of this name.

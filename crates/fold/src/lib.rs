@@ -14,6 +14,7 @@ mod batch;
 pub mod codec;
 mod compiled;
 mod digest;
+mod effects;
 mod evolution;
 pub mod family;
 mod feature;

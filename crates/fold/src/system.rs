@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Clock, Compiled, CompiledView, Fold, FoldError, Head, Json, LogIdentity, PartitionError,
-    RULES_KNOWN, StoredRows, Value, evolution,
+    RULES_KNOWN, StoredRows, Value, effects, evolution,
     family::{
         features::{FeatureViewRow, VersionState, feature_view, tell},
         log::AppliedTopology,
@@ -74,6 +74,10 @@ fn apply_topology<R: StoredRows>(
         let detail = "topology: unknown variant `hopping`, expected `tumbling`";
         return fold.refuse(Reason::Invalid, detail);
     }
+    if !Rules::of(fold.head).flows() && !topology.effects.is_empty() {
+        let detail = "topology: effects need rules 4, which the active process raises at its start";
+        return fold.refuse(Reason::Invalid, detail);
+    }
     let hash = topology.hash();
     if fold.head.topology.as_deref() == Some(&hash) {
         return fold.refuse(Reason::Conflict, format!("topology {hash} holds already"));
@@ -85,6 +89,9 @@ fn apply_topology<R: StoredRows>(
     let rules = Rules::of(fold.head);
     if rules.judge_evolution() {
         evolution::judge(&before.topology, &topology)?;
+    }
+    if rules.flows() {
+        effects::declared(fold, &before.topology.effects, &topology.effects)?;
     }
     let topology = serde_json::to_value(&topology).unwrap_or_default();
     if !rules.activate_later() {

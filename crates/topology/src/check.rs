@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    effects::{EffectDeclared, read_effect},
     entities::{EntityDeclared, read_entity},
     event_types::{EventTypeDeclared, read_event_type},
     evolution::{Breaking, compatible, unreadable_versions},
     feature_views::{ViewDeclared, read_view},
     fields::{Fields, Given},
-    limits::{ENTITIES_MAX, EVENT_TYPES_MAX, FEATURE_VIEWS_MAX, TOPOLOGY_BYTES_MAX},
+    limits::{EFFECTS_MAX, ENTITIES_MAX, EVENT_TYPES_MAX, FEATURE_VIEWS_MAX, TOPOLOGY_BYTES_MAX},
     link::{Known, link_view},
+    link_effects::{check_circles, link_effect},
     model::{EventType, FeatureView, Retention, Topology},
     paths::{default_schema_folder, schema_folder},
     problem::{Problem, Problems},
@@ -19,7 +21,7 @@ use crate::{
     yaml,
 };
 
-const SECTIONS: [&str; 4] = ["event_types", "entities", "feature_views", "retention"];
+const SECTIONS: [&str; 5] = ["event_types", "entities", "feature_views", "retention", "effects"];
 
 /// Reads all YAML files among `files`, and the schemas that they ask for.
 ///
@@ -50,12 +52,18 @@ pub fn check(
         .iter()
         .map(|view| (view.name.clone(), link_view(view, &known, &mut problems)))
         .collect();
+    let effects = declared.effects.iter();
+    let effects = effects
+        .map(|effect| (effect.name.clone(), link_effect(effect, &known, &mut problems)))
+        .collect();
+    check_circles(&declared.effects, &effects, &mut problems);
 
     let topology = Topology {
         event_types: whole(known.event_types),
         entities: whole(known.entities),
         feature_views: whole(views),
         retention: declared.retention.map(|(retention, _)| retention).unwrap_or_default(),
+        effects: whole(effects),
     };
     check_size(&topology, &sorted, &mut problems);
     if problems.is_empty() { Ok(topology) } else { Err(problems.into_sorted()) }
@@ -67,6 +75,7 @@ struct Declared<'a> {
     entities: Vec<EntityDeclared<'a>>,
     views: Vec<ViewDeclared<'a>>,
     retention: Option<(Retention, At<'a>)>,
+    effects: Vec<EffectDeclared<'a>>,
     complete: bool,
 }
 
@@ -77,6 +86,7 @@ impl<'a> Declared<'a> {
             entities: Vec::new(),
             views: Vec::new(),
             retention: None,
+            effects: Vec::new(),
             complete: true,
         };
         for file in files.iter().filter(|file| file.is_yaml()) {
@@ -85,13 +95,19 @@ impl<'a> Declared<'a> {
                 continue;
             };
             let Some(node) = node else { continue };
-            declared.read_file(&file.path, &node, problems);
+            declared.read_file(&file.path, &node, files, problems);
         }
         declared.check_twice(problems);
         declared
     }
 
-    fn read_file(&mut self, path: &'a str, node: &yaml::Node<'a>, problems: &mut Problems) {
+    fn read_file(
+        &mut self,
+        path: &'a str,
+        node: &yaml::Node<'a>,
+        files: &[&SourceFile],
+        problems: &mut Problems,
+    ) {
         if matches!(node.kind, yaml::Kind::Nothing) {
             return;
         }
@@ -112,6 +128,9 @@ impl<'a> Declared<'a> {
         if let Some(entry) = fields.entry("retention") {
             self.read_retention(entry, problems);
         }
+        for entry in fields.entries("effects", problems) {
+            self.effects.push(read_effect(entry, files, problems));
+        }
     }
 
     /// There is one for the whole topology.
@@ -130,16 +149,19 @@ impl<'a> Declared<'a> {
         keep_first("event type", &mut self.event_types, |it| (&it.name, it.at), problems);
         keep_first("entity", &mut self.entities, |it| (&it.name, it.at), problems);
         keep_first("feature view", &mut self.views, |it| (&it.name, it.at), problems);
+        keep_first("effect", &mut self.effects, |it| (&it.name, it.at), problems);
     }
 
     fn check_counts(&self, problems: &mut Problems) {
         let event_types = self.event_types.get(EVENT_TYPES_MAX).map(|it| it.at);
         let entities = self.entities.get(ENTITIES_MAX).map(|it| it.at);
         let views = self.views.get(FEATURE_VIEWS_MAX).map(|it| it.at);
+        let effects = self.effects.get(EFFECTS_MAX).map(|it| it.at);
         let found = [
             (event_types, "event types", EVENT_TYPES_MAX),
             (entities, "entities", ENTITIES_MAX),
             (views, "feature views", FEATURE_VIEWS_MAX),
+            (effects, "effects", EFFECTS_MAX),
         ];
         for (excess, what, max) in found {
             if let Some(at) = excess {

@@ -50,6 +50,9 @@ pub struct Differences {
     pub entities: Vec<Difference>,
     /// Feature views.
     pub feature_views: Vec<Difference>,
+    /// Effects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<Difference>,
 }
 
 impl Differences {
@@ -59,12 +62,16 @@ impl Differences {
             event_types: of(&before.event_types, &after.event_types),
             entities: of(&before.entities, &after.entities),
             feature_views: of(&before.feature_views, &after.feature_views),
+            effects: of(&before.effects, &after.effects),
         }
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.event_types.is_empty() && self.entities.is_empty() && self.feature_views.is_empty()
+        self.event_types.is_empty()
+            && self.entities.is_empty()
+            && self.feature_views.is_empty()
+            && self.effects.is_empty()
     }
 }
 

@@ -14,6 +14,9 @@ mod check;
 mod complaint;
 mod difference;
 mod duration;
+mod effect;
+mod effect_kinds;
+mod effects;
 mod entities;
 mod event_types;
 mod evolution;
@@ -23,6 +26,7 @@ mod fields;
 mod kinds;
 mod limits;
 mod link;
+mod link_effects;
 mod link_features;
 mod model;
 mod names;
@@ -38,7 +42,12 @@ mod yaml;
 
 pub use check::{check, check_against, schema_folders};
 pub use difference::{Change, Difference, Differences};
+pub use effect::{
+    CommandEffect, CommandInput, Effect, EffectInput, EffectKind, EffectLimits, EffectTrigger,
+    HttpEffect,
+};
 pub use evolution::{Breaking, compatible, unreadable};
+pub use link_effects::causes_effects;
 pub use model::{
     Aggregate, DerivedFeature, Entity, EventType, Feature, FeatureView, JoinKey, KeyType,
     Retention, Topology, ValueAt, ValueType, ViewSource, Window,

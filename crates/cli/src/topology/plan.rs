@@ -69,7 +69,9 @@ fn print(plan: &Plan) -> anyhow::Result<()> {
         output::line(format!("nothing would change: topology {} holds", plan.hash))?;
         return Ok(());
     }
-    for (what, differences) in [("event type", &plan.event_types), ("entity", &plan.entities)] {
+    let plain =
+        [("event type", &plan.event_types), ("entity", &plan.entities), ("effect", &plan.effects)];
+    for (what, differences) in plain {
         for difference in differences {
             print_declared(what, difference, "")?;
         }

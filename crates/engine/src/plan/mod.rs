@@ -43,6 +43,9 @@ pub struct Plan {
     pub entities: Vec<Difference>,
     /// Feature views that are declared otherwise, or folded otherwise for what they rest on.
     pub feature_views: Vec<ViewPlan>,
+    /// Effects that are declared otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<Difference>,
 }
 
 /// A feature view that would change.
@@ -110,7 +113,10 @@ pub struct FeatureDifference {
 impl Plan {
     /// Whether applying would change nothing.
     pub fn is_empty(&self) -> bool {
-        self.event_types.is_empty() && self.entities.is_empty() && self.feature_views.is_empty()
+        self.event_types.is_empty()
+            && self.entities.is_empty()
+            && self.feature_views.is_empty()
+            && self.effects.is_empty()
     }
 }
 
@@ -220,6 +226,7 @@ async fn plan_at(
         event_types: declared.event_types,
         entities: declared.entities,
         feature_views: views(holds, &would, declared.feature_views),
+        effects: declared.effects,
     };
     let pairs: BTreeMap<&str, (&CompiledView, &CompiledView)> = plan
         .feature_views
