@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use axum::http::{Method, StatusCode};
 use headwater_engine::BuildStatus;
 use headwater_event::{Offset, Timestamp};
-use headwater_fold::Counts;
+use headwater_fold::{Counts, family::effects::EffectTotals};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{
@@ -35,6 +35,7 @@ enum Name {
     BuildRecords,
     BuildRecordsOf,
     BuildRate,
+    Effects,
 }
 
 impl Name {
@@ -55,6 +56,7 @@ impl Name {
             Self::BuildRecords => "headwater_view_build_records",
             Self::BuildRecordsOf => "headwater_view_build_records_of",
             Self::BuildRate => "headwater_view_build_records_per_second",
+            Self::Effects => "headwater_effects",
         }
     }
 
@@ -77,6 +79,9 @@ impl Name {
             Self::BuildRecords => "Records folded for a new version of a view, while it is built",
             Self::BuildRecordsOf => "Records to fold for a new version of a view",
             Self::BuildRate => "Records folded a second for a new version of a view",
+            Self::Effects => {
+                "Effects that were ever asked for, by effect and the state they are in"
+            }
         }
     }
 
@@ -123,6 +128,12 @@ struct Build {
     partition: String,
     view: String,
     version: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EffectState {
+    effect: String,
+    state: &'static str,
 }
 
 /// The counters of this process's requests.
@@ -198,6 +209,7 @@ pub(crate) struct Sample {
     pub(crate) clock: Option<Timestamp>,
     pub(crate) partitions: Vec<PartitionSample>,
     pub(crate) builds: Vec<BuildStatus>,
+    pub(crate) effects: Vec<EffectTotals>,
 }
 
 /// What a partition says of itself at one scrape.
@@ -230,6 +242,7 @@ impl Sample {
         self.register_offsets(&mut registry);
         self.register_counts(&mut registry);
         self.register_builds(&mut registry);
+        self.register_effects(&mut registry);
         registry
     }
 
@@ -270,6 +283,17 @@ impl Sample {
         Name::BuildRecords.register(registry, folded);
         Name::BuildRecordsOf.register(registry, of);
         Name::BuildRate.register(registry, rate);
+    }
+
+    fn register_effects(&self, registry: &mut Registry) {
+        let effects = Family::<EffectState, Gauge>::default();
+        for totals in &self.effects {
+            for (state, count) in totals.counts() {
+                let labels = EffectState { effect: totals.effect.clone(), state };
+                effects.get_or_create(&labels).set(count);
+            }
+        }
+        Name::Effects.register(registry, effects);
     }
 
     fn register_counts(&self, registry: &mut Registry) {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use headwater_fold::{Table, family::built_in_tables};
 use headwater_query::{Limits, Sql};
-use headwater_topology::{Problem, SourceFile, Topology, ViewSource, check_against};
+use headwater_topology::{EffectTrigger, Problem, SourceFile, Topology, ViewSource, check_against};
 use serde_json::json;
 
 use crate::{
@@ -231,6 +231,17 @@ fn print_declared(topology: &Topology) -> anyhow::Result<()> {
         let features = output::counted(u64::try_from(count).unwrap_or(u64::MAX), "feature");
         let of = format!("{} from {source}, {features}", view.entity);
         table.row(["feature view", name, &of, &view.description]);
+    }
+    for (name, effect) in &topology.effects {
+        let of = match &effect.trigger {
+            EffectTrigger::On { event_type, .. } => {
+                format!("{} on {event_type}", effect.kind.name())
+            }
+            EffectTrigger::Every { every_ms } => {
+                format!("{} every {} s", effect.kind.name(), every_ms / 1_000)
+            }
+        };
+        table.row(["effect", name, &of, &effect.description]);
     }
     output::line(table.to_string())?;
     eprintln!("no problems; topology {}", topology.hash());
