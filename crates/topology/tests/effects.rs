@@ -34,7 +34,6 @@ fn a_call_a_query_and_a_program_are_declared() {
     backoff: { first: 2s, factor: 3, max: 5m }
     timeout: 10s
     concurrency_max: 2
-    result: a.b
 ",
     );
     let EffectTrigger::On { when, .. } = &call.trigger else { panic!() };
