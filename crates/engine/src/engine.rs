@@ -148,7 +148,9 @@ impl Engine {
         );
         self.spawn(tokio::spawn(outbox));
         self.spawn(tokio::spawn(finish_trimming(self.clone())));
-        self.spawn(tokio::spawn(effects::run(self.clone())));
+        if self.effects_config().run {
+            self.spawn(tokio::spawn(effects::run(self.clone())));
+        }
         if clock == ClockMode::Live {
             self.tick(clock::wall().max(self.log_time().unwrap_or(Timestamp::from_micros(0))))
                 .await?;

@@ -159,6 +159,7 @@ async fn open(
         Clock::Given => ClockMode::Given,
     };
     config.effects = EffectsConfig {
+        run: true,
         allow: args.effects_allow.clone(),
         commands: args.effects_commands,
         ..EffectsConfig::default()

@@ -4,9 +4,12 @@ use std::{fmt, sync::Arc};
 
 use super::AllowedHost;
 
-/// What effects may do in the world. The default: nothing but SQL.
+/// What effects may do in the world. By default none is done: whoever opens a folder for a moment, to send
+/// events or to apply a topology, leaves them to the next server.
 #[derive(Debug, Clone, Default)]
 pub struct EffectsConfig {
+    /// Whether effects are done at all.
+    pub run: bool,
     /// The hosts that may be called.
     pub allow: Vec<AllowedHost>,
     /// Whether programs may be run.

@@ -3,6 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{
+    compute::cast,
+    datatypes::DataType,
+    error::ArrowError,
     json::writer::{JsonArray, WriterBuilder},
     record_batch::RecordBatch,
 };
@@ -101,7 +104,8 @@ fn object(batch: &RecordBatch) -> Result<Value, Ended> {
     let failed = |error: &dyn std::fmt::Display| Ended::failed(format!("the row: {error}"));
     let mut writer =
         WriterBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(Vec::new());
-    writer.write(batch).map_err(|error| failed(&error))?;
+    let batch = exact(batch).map_err(|error| failed(&error))?;
+    writer.write(&batch).map_err(|error| failed(&error))?;
     writer.finish().map_err(|error| failed(&error))?;
     let bytes = writer.into_inner();
     if bytes.len() > ROW_BYTES_MAX {
@@ -110,6 +114,18 @@ fn object(batch: &RecordBatch) -> Result<Value, Ended> {
     }
     let rows: Vec<Value> = serde_json::from_slice(&bytes).map_err(|error| failed(&error))?;
     rows.into_iter().next().ok_or_else(|| Ended::failed("the row was lost"))
+}
+
+/// Decimals as text: JSON's numbers would round them.
+fn exact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let columns = batch.schema().fields().iter().zip(batch.columns()).map(|(field, column)| {
+        let column = match field.data_type() {
+            DataType::Decimal128(..) | DataType::Decimal256(..) => cast(column, &DataType::Utf8)?,
+            _ => Arc::clone(column),
+        };
+        Ok((field.name().clone(), column, true))
+    });
+    RecordBatch::try_from_iter_with_nullable(columns.collect::<Result<Vec<_>, ArrowError>>()?)
 }
 
 fn error_of(error: &headwater_query::Error) -> Ended {

@@ -181,9 +181,14 @@ async fn nothing_is_called_or_run_that_the_operator_did_not_allow() {
   call: { description: x, on: app.page.clicked, http: { url: 'http://WORLD/ok', allow_private: true } }
   run: { description: x, on: app.page.clicked, command: { run: [touch, ran] } }
 ";
+    // Whoever opens a folder to send events leaves what is to be done to a server.
     let engine = place.open_with(EffectsConfig::default(), ClockMode::Given).await;
     engine.apply_topology(&topology(&place.world, effects)).await.unwrap();
     submit(&engine, vec![click(0)]).await;
+    until(&engine, STATES, &["call|pending|1", "run|pending|1"]).await;
+    engine.shutdown().await;
+    let serving = EffectsConfig { run: true, ..EffectsConfig::default() };
+    let engine = place.open_with(serving, ClockMode::Given).await;
     until(&engine, STATES, &["call|failed|1", "run|failed|1"]).await;
     let told = ask(&engine, "select error from log.effects order by effect").await;
     assert!(told[0].contains("--effects-allow 127.0.0.1:"), "{told:?}");

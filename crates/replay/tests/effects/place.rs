@@ -47,7 +47,7 @@ impl Place {
     /// What the operator allows: this world, and programs.
     pub(crate) fn allowing(&self) -> EffectsConfig {
         let allow = vec![self.world.address.to_string().parse().unwrap()];
-        EffectsConfig { allow, commands: true, watch: None }
+        EffectsConfig { run: true, allow, commands: true, watch: None }
     }
 
     pub(crate) async fn log(&self, read_only: bool) -> Arc<dyn EventLog> {
