@@ -118,7 +118,8 @@ fn object(batch: &RecordBatch) -> Result<Value, Ended> {
 
 /// Decimals as text: JSON's numbers would round them.
 fn exact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let columns = batch.schema().fields().iter().zip(batch.columns()).map(|(field, column)| {
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
         let column = match field.data_type() {
             DataType::Decimal128(..) | DataType::Decimal256(..) => cast(column, &DataType::Utf8)?,
             _ => Arc::clone(column),
