@@ -21,7 +21,7 @@ demo: build ## The whole story on real purchases; leaves a data folder in DATA.
 test: ## Every test, those with a real Kafka broker and a real S3 server too; says how many ran.
 	@$(TOOLS); ops/test.sh
 
-conformance: ## What takes an hour or two: the property tests with many cases, on both logs.
+conformance: ## What takes an hour or two: the property tests with many cases, and the replay cases in every way.
 	@$(TOOLS); ops/conformance.sh
 
 lint: ## Formatting, clippy as errors, and the house rules.

@@ -1,7 +1,8 @@
-//! What needs a program: `cargo xtask schemas | tables | tidy | bench | sizing`.
+//! What needs a program: `cargo xtask schemas | tables | tidy | bench | sizing | case`.
 #![allow(clippy::print_stdout, reason = "a command-line tool")]
 
 mod bench;
+mod case;
 mod schemas;
 mod sizing;
 mod tables;
@@ -19,7 +20,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   bench fold [--dev] measure the fold, in a release build unless --dev is given
   bench store [--dev] measure what history costs, beside plain RocksDB and timestamps
   sizing [--binary HEADWATER] [--scale N] [--only WORD]
-                     measure disk, memory and processor time of each kind of event, in a release build";
+                     measure disk, memory and processor time of each kind of event, in a release build
+  case list | new NAME | run [--every] [NAME…] | bless NAME… [--yes]
+                     replay tests; replay-tests/README.md tells how to write one";
 
 fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -32,6 +35,7 @@ fn main() -> Result<()> {
         ["bench", "fold", "--dev"] => bench::run(&root, "fold", true),
         ["bench", "store"] => bench::run(&root, "store", false),
         ["bench", "store", "--dev"] => bench::run(&root, "store", true),
+        ["case", args @ ..] => case::run(&root, args),
         ["sizing", options @ ..] => sizing::run(&root, options),
         _ => bail!(USAGE),
     }

@@ -20,7 +20,7 @@ const DEMO_WORDS: [&str; 2] = ["shop", "cdnow"];
 pub(crate) fn check(root: &Path) -> Result<()> {
     let mut findings = Vec::new();
     let mut files = Vec::new();
-    for top in ["crates", "xtask"] {
+    for top in ["crates", "replay-tests", "xtask"] {
         rust_files(&root.join(top), &mut files)?;
     }
     for path in &files {

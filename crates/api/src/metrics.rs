@@ -1,9 +1,9 @@
 //! Every metric that the server tells, named in one place.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use axum::http::{Method, StatusCode};
-use headwater_engine::BuildStatus;
+use headwater_engine::{BuildStatus, DeliveryStatus, SourceStatus};
 use headwater_event::{Offset, Timestamp};
 use headwater_fold::{Counts, family::effects::EffectTotals};
 use prometheus_client::{
@@ -35,6 +35,11 @@ enum Name {
     BuildRecords,
     BuildRecordsOf,
     BuildRate,
+    SourceNext,
+    SourceLag,
+    SourceFailing,
+    Delivered,
+    DeliveryFailing,
     Effects,
 }
 
@@ -56,6 +61,11 @@ impl Name {
             Self::BuildRecords => "headwater_view_build_records",
             Self::BuildRecordsOf => "headwater_view_build_records_of",
             Self::BuildRate => "headwater_view_build_records_per_second",
+            Self::SourceNext => "headwater_source_next_offset",
+            Self::SourceLag => "headwater_source_lag_records",
+            Self::SourceFailing => "headwater_source_failing",
+            Self::Delivered => "headwater_publication_events",
+            Self::DeliveryFailing => "headwater_publication_failing",
             Self::Effects => "headwater_effects",
         }
     }
@@ -79,6 +89,11 @@ impl Name {
             Self::BuildRecords => "Records folded for a new version of a view, while it is built",
             Self::BuildRecordsOf => "Records to fold for a new version of a view",
             Self::BuildRate => "Records folded a second for a new version of a view",
+            Self::SourceNext => "The first offset of a source's topic that is not on the log yet",
+            Self::SourceLag => "How far a source is behind the end of its topic, at most",
+            Self::SourceFailing => "1 if a source can't be read at the moment",
+            Self::Delivered => "Events that this process put into a publication's topic",
+            Self::DeliveryFailing => "1 if a publication's topic can't be written at the moment",
             Self::Effects => {
                 "Effects that were ever asked for, by effect and the state they are in"
             }
@@ -128,6 +143,24 @@ struct Build {
     partition: String,
     view: String,
     version: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfSource {
+    source: String,
+    topic: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPublication {
+    publication: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourcePartition {
+    source: String,
+    topic: String,
+    partition: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -209,6 +242,8 @@ pub(crate) struct Sample {
     pub(crate) clock: Option<Timestamp>,
     pub(crate) partitions: Vec<PartitionSample>,
     pub(crate) builds: Vec<BuildStatus>,
+    pub(crate) sources: Vec<SourceStatus>,
+    pub(crate) publications: BTreeMap<String, DeliveryStatus>,
     pub(crate) effects: Vec<EffectTotals>,
 }
 
@@ -242,6 +277,8 @@ impl Sample {
         self.register_offsets(&mut registry);
         self.register_counts(&mut registry);
         self.register_builds(&mut registry);
+        self.register_sources(&mut registry);
+        self.register_publications(&mut registry);
         self.register_effects(&mut registry);
         registry
     }
@@ -285,6 +322,40 @@ impl Sample {
         Name::BuildRate.register(registry, rate);
     }
 
+    fn register_sources(&self, registry: &mut Registry) {
+        let failing = Family::<OfSource, Gauge>::default();
+        let [next, lag] = [(); 2].map(|()| Family::<SourcePartition, Gauge>::default());
+        for SourceStatus { source, topic, partitions, problem } in &self.sources {
+            let labels = OfSource { source: source.clone(), topic: topic.clone() };
+            failing.get_or_create(&labels).set(i64::from(problem.is_some()));
+            for place in partitions {
+                let (source, topic) = (source.clone(), topic.clone());
+                let labels = SourcePartition { source, topic, partition: place.partition };
+                next.get_or_create(&labels).set(gauge(place.next));
+                if let Some(behind) = place.lag() {
+                    lag.get_or_create(&labels).set(gauge(behind));
+                }
+            }
+        }
+        Name::SourceNext.register(registry, next);
+        Name::SourceLag.register(registry, lag);
+        Name::SourceFailing.register(registry, failing);
+    }
+
+    fn register_publications(&self, registry: &mut Registry) {
+        let (delivered, failing) = (
+            Family::<OfPublication, Counter>::default(),
+            Family::<OfPublication, Gauge>::default(),
+        );
+        for (publication, status) in &self.publications {
+            let labels = OfPublication { publication: publication.clone() };
+            delivered.get_or_create(&labels).inc_by(status.delivered);
+            failing.get_or_create(&labels).set(i64::from(status.failed.is_some()));
+        }
+        Name::Delivered.register(registry, delivered);
+        Name::DeliveryFailing.register(registry, failing);
+    }
+
     fn register_effects(&self, registry: &mut Registry) {
         let effects = Family::<EffectState, Gauge>::default();
         for totals in &self.effects {
@@ -313,7 +384,7 @@ impl Sample {
     }
 }
 
-fn outcomes(counts: &Counts) -> [(&'static str, u64); 6] {
+fn outcomes(counts: &Counts) -> [(&'static str, u64); 7] {
     [
         ("accepted", counts.accepted),
         ("repeat", counts.repeats),
@@ -321,6 +392,7 @@ fn outcomes(counts: &Counts) -> [(&'static str, u64); 6] {
         ("dead_letter", counts.dead_letters),
         ("misrouted", counts.misrouted),
         ("derived", counts.derived),
+        ("late", counts.late),
     ]
 }
 

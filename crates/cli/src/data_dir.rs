@@ -24,7 +24,8 @@ use std::{
 
 use anyhow::Context as _;
 use headwater_engine::{Engine, EngineConfig};
-use headwater_log::EventLog;
+use headwater_log::{EventLog, Topics};
+use headwater_log_kafka::KafkaTopics;
 use headwater_query::Moment;
 use headwater_store::{Access, StoreOptions, StoreSet};
 use serde::de::DeserializeOwned;
@@ -34,7 +35,7 @@ use crate::{
     history_choice::{self, HistoryChoice},
     log_choice::LogChoice,
     log_url::LogUrl,
-    server_file,
+    properties, server_file,
 };
 
 /// A command that only looks whether the folder is in use holds its lock for a moment.
@@ -144,6 +145,14 @@ impl DataDir {
         let stores = StoreSet::open(&self.0, Access::ReadWrite, StoreOptions::default())
             .context("failed to open the stores")?;
         Ok((log, stores.keeping_history(elsewhere)))
+    }
+
+    /// Topics of the users' own: at the brokers of this folder's log, and at others with the properties in a
+    /// file.
+    pub(crate) fn topics(&self, config: Option<&Path>) -> anyhow::Result<Arc<dyn Topics>> {
+        let log = LogChoice::read(&self.0)?.unwrap_or_default().on_kafka()?;
+        let properties = config.map(|file| properties::read(file, |_| false)).transpose()?;
+        Ok(Arc::new(KafkaTopics::new(log, properties.unwrap_or_default())))
     }
 
     /// Opens an engine within this process, with the settings of a server.

@@ -135,6 +135,14 @@ impl LogChoice {
         }
     }
 
+    /// How the log's brokers are reached, if it is on Kafka.
+    pub(crate) fn on_kafka(&self) -> anyhow::Result<Option<KafkaConfig>> {
+        match &self.log {
+            LogUrl::Embedded => Ok(None),
+            LogUrl::Kafka { brokers, name } => self.kafka(brokers, name, None).map(Some),
+        }
+    }
+
     fn failed(&self) -> String {
         format!("failed to open the log {}", self.log)
     }

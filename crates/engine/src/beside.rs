@@ -51,7 +51,8 @@ impl Beside {
         beginning: Beginning,
         scratch_dir: &Path,
     ) -> Result<Self> {
-        let tables = views.iter().map(|view| Moving::new(&view.table, &main, head));
+        let tables = views.iter().flat_map(CompiledView::tables);
+        let tables = tables.map(|table| Moving::new(&table, &main, head));
         let tables: Vec<Moving> = tables.collect::<Result<_>>()?;
         let cut = head.origin.as_ref().zip(tables.iter().find(|moving| moving.known));
         if let Some((origin, Moving { table, .. })) = cut {

@@ -1,13 +1,13 @@
 //! The live clock: asks for a tick when events came or an effect is due, and now and then when neither is.
 
 use std::{
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use headwater_event::{PartitionId, Timestamp};
 
-use crate::{Engine, effects::tick_is_due};
+use crate::{Engine, effects::tick_is_due, folder::Rows, watermark::Watermarks};
 
 /// At most one tick in this time.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
@@ -21,16 +21,17 @@ pub(crate) fn wall() -> Timestamp {
 }
 
 /// Ticks until the engine stops.
-pub(crate) async fn run(engine: Engine) {
+pub(crate) async fn run(engine: Engine, mut watermarks: Watermarks) {
     let mut seen = None;
     let mut ticked_at = Instant::now();
     while !engine.shared().is_stopping() {
         let activity = activity(&engine);
-        let idle = seen == Some(activity) && ticked_at.elapsed() < IDLE_TICK_INTERVAL;
-        if !idle || is_due(&engine) {
-            // A wall clock that was set back waits until it has caught up with the log's.
-            let time = engine.log_time().map_or_else(wall, |log_time| log_time.max(wall()));
-            match engine.tick(time).await {
+        // A wall clock that was set back waits until it has caught up with the log's.
+        let time = engine.log_time().map_or_else(wall, |log_time| log_time.max(wall()));
+        let watermark = watermark(&engine, &mut watermarks, time);
+        let idle = ticked_at.elapsed() >= IDLE_TICK_INTERVAL;
+        if seen != Some(activity) || idle || is_due(&engine, watermark) || effect_is_due(&engine) {
+            match engine.tick_with(time, Some(watermark)).await {
                 Ok(()) => {
                     seen = Some(activity);
                     ticked_at = Instant::now();
@@ -45,8 +46,41 @@ pub(crate) async fn run(engine: Engine) {
     }
 }
 
+/// The watermark that a tick at this time has.
+pub(crate) fn watermark(
+    engine: &Engine,
+    watermarks: &mut Watermarks,
+    time: Timestamp,
+) -> Timestamp {
+    let shared = engine.shared();
+    let data = shared.partitions.values().filter(|p| p.id != PartitionId::Control);
+    let heads: Vec<_> = data.map(|p| (p.id, Arc::clone(&p.progress.borrow().head))).collect();
+    watermarks.look(heads.iter().map(|(id, head)| (*id, &**head)), time, Instant::now())
+}
+
+/// Whether a tick with this watermark would close a window.
+fn is_due(engine: &Engine, watermark: Timestamp) -> bool {
+    let compiled = engine.compiled();
+    let views = compiled.views.iter().chain(&compiled.coming);
+    let closing: Vec<_> = views.filter(|view| view.declared.lateness_ms.is_some()).collect();
+    engine.shared().partitions.values().any(|partition| {
+        let closed_until = partition.progress.borrow().head.closed_until;
+        if closing.is_empty() || closed_until.is_some_and(|until| until >= watermark) {
+            return false;
+        }
+        let rows = Rows { store: &partition.store, before: None };
+        closing.iter().any(|view| match view.next_window_end(&rows, closed_until) {
+            Ok(end) => end.is_some_and(|end| end <= watermark),
+            Err(error) => {
+                tracing::warn!(partition = %partition.id, %error, "cannot look for windows to close");
+                false
+            }
+        })
+    })
+}
+
 /// Whether an effect waits for the clock.
-fn is_due(engine: &Engine) -> bool {
+fn effect_is_due(engine: &Engine) -> bool {
     let due = engine.effects_config().run.then(|| tick_is_due(engine, wall()));
     due.unwrap_or(Ok(false)).unwrap_or_else(|error| {
         tracing::warn!(%error, "what waits for the clock can't be read; trying again");

@@ -2,16 +2,22 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use headwater_event::{Timestamp, payload::ClockMode};
-use headwater_log::ReadLimits;
+use headwater_log::{ReadLimits, Topics};
+
+use crate::Steps;
 
 use crate::EffectsConfig;
 
 /// Builders that work at once unless told otherwise: folding live events goes before.
 const BUILDERS: usize = 2;
+
+/// A producer that sends now and then has sent again by then.
+const IDLE_AFTER: Duration = Duration::from_secs(60);
 
 /// How an engine runs.
 #[derive(Debug, Clone)]
@@ -30,6 +36,12 @@ pub struct EngineConfig {
     pub fold_limits: ReadLimits,
     /// How many builders fold the history of new versions of views at once; with 0 it waits.
     pub builders: usize,
+    /// A partition that no event came to for so long holds no watermark back.
+    pub idle_after: Duration,
+    /// Who is told of the steps of writing and publishing.
+    pub steps: Steps,
+    /// Where the topics of sources and publications are; without, none is read or written.
+    pub topics: Option<Arc<dyn Topics>>,
     /// How long a caller waits for an outcome before it is told that it is pending.
     pub outcome_timeout: Duration,
     /// What effects may do in the world.
@@ -47,6 +59,9 @@ impl EngineConfig {
             scratch_dir: data_dir.join("scratch"),
             fold_limits: ReadLimits::default(),
             builders: BUILDERS,
+            idle_after: IDLE_AFTER,
+            steps: Steps::default(),
+            topics: None,
             outcome_timeout: Duration::from_secs(30),
             effects: EffectsConfig::default(),
         }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -32,9 +32,11 @@ use tokio::{
 
 use crate::{
     Ack, EffectsConfig, EngineConfig, Error, ErrorKind, Folder, Receipt, Result, Submitted, clock,
-    effects, moment, opening, outbox, partition_thread, sealer,
+    effects, moment, opening, outbox, partition_thread, publications, sealer,
     shared::{PartitionShared, Progress, Shared},
+    sources::{Statuses, Supervisor},
     trim::finish_trimming,
+    watermark::Watermarks,
 };
 
 /// How long a shutdown waits for a partition's thread.
@@ -54,6 +56,7 @@ struct Inner {
     at_start: BTreeMap<PartitionId, Offset>,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    sources: OnceLock<Supervisor>,
     /// Keeps the stores' shared memory, and the folder's lock.
     _stores: StoreSet,
 }
@@ -103,6 +106,9 @@ impl Engine {
             epoch: AtomicU64::new(0),
             control_events: AtomicU64::new(0),
             planning: AtomicBool::new(false),
+            steps: config.steps.clone(),
+            publications: publications::Deliveries::default(),
+            sources: Statuses::default(),
             builders: Arc::new(Semaphore::new(config.builders)),
         });
         let engine = Self(Arc::new(Inner {
@@ -113,6 +119,7 @@ impl Engine {
             at_start,
             threads: Mutex::default(),
             tasks: Mutex::default(),
+            sources: OnceLock::new(),
             _stores: stores,
         }));
         let started = engine.start(folders, opened.identity.clock).await;
@@ -151,10 +158,17 @@ impl Engine {
         if self.effects_config().run {
             self.spawn(tokio::spawn(effects::run(self.clone())));
         }
+        if let Some(topics) = &self.0.config.topics {
+            self.spawn(tokio::spawn(publications::run(self.clone(), Arc::clone(topics))));
+            let supervisor = || Supervisor::start(self.clone(), Arc::clone(topics));
+            self.0.sources.get_or_init(supervisor);
+        }
         if clock == ClockMode::Live {
-            self.tick(clock::wall().max(self.log_time().unwrap_or(Timestamp::from_micros(0))))
-                .await?;
-            self.spawn(tokio::spawn(clock::run(self.clone())));
+            let time = clock::wall().max(self.log_time().unwrap_or(Timestamp::from_micros(0)));
+            let mut watermarks = Watermarks::new(self.0.config.idle_after);
+            let watermark = clock::watermark(self, &mut watermarks, time);
+            self.tick_with(time, Some(watermark)).await?;
+            self.spawn(tokio::spawn(clock::run(self.clone(), watermarks)));
         }
         Ok(())
     }
@@ -192,22 +206,42 @@ impl Engine {
         epoch: u64,
         payload: &impl Serialize,
     ) -> Result<Offset> {
+        self.append_system_to(PartitionId::Control, event_type, subject, epoch, payload).await
+    }
+
+    /// Appends an event of the active process's own to a partition.
+    pub(crate) async fn append_system_to(
+        &self,
+        to: PartitionId,
+        event_type: &str,
+        subject: &str,
+        epoch: u64,
+        payload: &impl Serialize,
+    ) -> Result<Offset> {
         let data = serde_json::to_value(payload)
             .map_err(|error| Error::new(ErrorKind::Bug, error.to_string()))?;
         let id = uuid::Uuid::now_v7().to_string();
         let mut event = Event::new(id, FACT_SOURCE, event_type, subject, data);
         event.time = Some(clock::wall());
         let record = event.in_newest_schema().to_record();
-        let record = self.signer().sign(PartitionId::Control, epoch, record);
-        let offsets =
-            self.log().append(PartitionId::Control, vec![record], AppendAck::Durable).await?;
+        let record = self.signer().sign(to, epoch, record);
+        let offsets = self.log().append(to, vec![record], AppendAck::Durable).await?;
         offsets.first().copied().ok_or_else(|| Error::new(ErrorKind::Bug, "the log gave no offset"))
     }
 
-    /// Moves the log's clock to `time`, and waits until every partition has folded the tick.
+    /// Moves the log's clock to `time`, and waits until every partition has folded the tick. All events
+    /// before that time are believed to have come.
     pub async fn tick(&self, time: Timestamp) -> Result<()> {
-        let request = ClockTickRequested { time, watermark: None };
-        let id = format!("tick-{time}");
+        self.tick_with(time, None).await
+    }
+
+    /// Moves the log's clock to `time` where all events before `watermark` are believed to have come.
+    pub async fn tick_with(&self, time: Timestamp, watermark: Option<Timestamp>) -> Result<()> {
+        let request = ClockTickRequested { time, watermark };
+        let id = match watermark {
+            None => format!("tick-{time}"),
+            Some(watermark) => format!("tick-{time}-{watermark}"),
+        };
         let (_, assigned) =
             self.request(id, names::CLOCK_TICK_REQUESTED, "clock", &request).await?;
         let ticked: ClockTicked = serde_json::from_value(assigned)
@@ -324,6 +358,10 @@ impl Engine {
     }
 
     async fn stop(&self) {
+        // First, while the log still takes a last word on how far they are.
+        if let Some(sources) = self.0.sources.get() {
+            sources.stop().await;
+        }
         self.shared().stop();
         let tasks =
             std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));

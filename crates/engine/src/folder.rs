@@ -16,7 +16,7 @@ use headwater_log::{EventLog, ReadLimits};
 use headwater_store::{Mark, PartitionStore, Snapshot};
 
 use crate::{
-    Error, ErrorKind, Result, beginning::Beginning, beside::Beside, builder::Builder, marks,
+    Error, ErrorKind, Result, Step, beginning::Beginning, beside::Beside, builder::Builder, marks,
     opening::begins_late, shared::Shared,
 };
 
@@ -184,8 +184,16 @@ impl Folder {
         let mut marks = self.marks(&commit);
         marks.extend(before);
         let (batch, outcomes) = store_commit(commit, marks);
+        self.reached(Step::Folded);
         self.store.commit(&batch)?;
+        self.reached(Step::Committed);
         Ok((batch, outcomes))
+    }
+
+    fn reached(&self, step: Step) {
+        if let Some(shared) = &self.shared {
+            shared.steps.reached(step);
+        }
     }
 
     /// What the past will be found by; of a store that is read as of now only there is none.
@@ -235,7 +243,8 @@ impl Folder {
             Some(digests) => digests,
             None => self.backfill_now(views.clone(), until).await?,
         };
-        digests.retain(|version, _| views.iter().any(|v| v.table.version_hex() == *version));
+        let tables: Vec<_> = views.iter().flat_map(CompiledView::tables).collect();
+        digests.retain(|version, _| tables.iter().any(|table| table.version_hex() == *version));
         self.fold.adopt(digests);
         self.adopted = true;
         let waited_ms = started.elapsed().as_millis();
@@ -330,9 +339,9 @@ fn needs_history(record: &Record) -> bool {
 }
 
 /// A partition's store as the fold sees it.
-struct Rows<'a> {
-    store: &'a PartitionStore,
-    before: Option<&'a (Snapshot, Offset)>,
+pub(crate) struct Rows<'a> {
+    pub(crate) store: &'a PartitionStore,
+    pub(crate) before: Option<&'a (Snapshot, Offset)>,
 }
 
 impl StoredRows for Rows<'_> {
@@ -381,6 +390,7 @@ fn store_commit(
             .outbox
             .into_iter()
             .map(|(to, outlet, event)| crate::outbox::entry(to, outlet, &event))
+            .chain(commit.published.iter().map(crate::outbox::publication_entry))
             .collect(),
         meta,
         marks,

@@ -35,13 +35,17 @@ mod outbox;
 mod partition_thread;
 mod past;
 mod plan;
+mod publications;
 mod scratch;
 mod sealer;
 mod shared;
+mod sources;
+mod steps;
 mod storage;
 mod submit;
 mod topologies;
 mod trim;
+mod watermark;
 
 pub use ack::Ack;
 pub use builds::{BuildStatus, BuildStep};
@@ -53,9 +57,13 @@ pub use folder::Folder;
 pub use history_place::HistoryPlace;
 pub use marks::positions as marked_positions;
 pub use moment::{open_moment, stored_rows};
+pub use outbox::{nothing_to_deliver, nothing_to_publish};
 pub use plan::{
     EntityDifference, FeatureDifference, Plan, PlanProgress, PlanWatch, ValuesPlan, ViewPlan, plan,
 };
+pub use publications::DeliveryStatus;
+pub use sources::{SourceProgress, SourceStatus};
+pub use steps::{Step, Steps};
 pub use submit::{Receipt, Submitted};
 pub use trim::LogTrim;
 

@@ -176,7 +176,8 @@ pub(crate) fn tables(snapshot: &Snapshot) -> Result<BTreeMap<[u8; 8], Arc<Table>
     for stored in marks::topologies(snapshot)? {
         let compiled = Compiled::from_stored(&built_in, &stored)?;
         for view in compiled.views.iter().chain(&compiled.coming) {
-            tables.insert(view.table.prefix(), Arc::new(view.table.clone()));
+            let own = view.tables().into_iter().map(|table| (table.prefix(), Arc::new(table)));
+            tables.extend(own);
         }
     }
     Ok(tables)

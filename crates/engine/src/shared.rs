@@ -14,7 +14,7 @@ use headwater_history::History;
 use headwater_store::PartitionStore;
 use tokio::sync::{Notify, Semaphore, watch};
 
-use crate::BuildStatus;
+use crate::{BuildStatus, Steps, publications::Deliveries, sources::Statuses};
 
 /// How many outcomes a partition remembers for those who wait: more than one submission appends
 /// before it starts to wait, with room for others beside it.
@@ -89,6 +89,12 @@ pub(crate) struct Shared {
     pub(crate) control_events: AtomicU64,
     /// Whether a plan is being made: its scratch folder is one.
     pub(crate) planning: AtomicBool,
+    /// Who is told of the steps of writing and publishing.
+    pub(crate) steps: Steps,
+    /// How the publications are doing.
+    pub(crate) publications: Deliveries,
+    /// How the sources that are read are doing.
+    pub(crate) sources: Statuses,
     /// One permit for each builder of new versions that may work at once.
     pub(crate) builders: Arc<Semaphore>,
 }

@@ -139,6 +139,10 @@ built_in! {
     LABEL_OBSERVED = "headwater.label.observed", LabelObserved, Data, Observation;
     ROLLOUT_CHANGE_REQUESTED = "headwater.rollout.change_requested", RolloutChangeRequested, Control, Request;
     ROLLOUT_CHANGED = "headwater.rollout.changed", RolloutChanged, Control, Fact;
+    TICK_CONTINUED = "headwater.tick.continued", TickContinued, Data, Fact;
+    PUBLICATION_DELIVERED = "headwater.publication.delivered", PublicationDelivered, Everywhere, System;
+    SOURCE_ADVANCED = "headwater.source.advanced", SourceAdvanced, Control, System;
+    SOURCE_RECORD_REFUSED = "headwater.source.record_refused", SourceRecordRefused, Data, System;
     EFFECT_REQUESTED = "headwater.effect.requested", EffectRequested, Control, Fact;
     EFFECT_STARTED = "headwater.effect.started", EffectStarted, Control, System;
     EFFECT_FINISHED = "headwater.effect.finished", EffectFinished, Control, System;

@@ -14,7 +14,7 @@ pub struct Timestamp {
 
 impl Timestamp {
     /// The moment so many microseconds after 1970 began.
-    pub fn from_micros(micros: i64) -> Self {
+    pub const fn from_micros(micros: i64) -> Self {
         Self { micros }
     }
 

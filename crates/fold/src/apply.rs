@@ -1,12 +1,14 @@
 //! What a record changes: rows, digests, ids, the head, and what follows for the outbox.
 
 use headwater_event::{
-    Event, Outlet, PartitionId, Reason, Record, Refusal, Verifier,
+    Event, Offset, Outlet, PartitionId, Reason, Record, Refusal, Verifier,
     catalog::{self, Role, names},
+    payload::PublicationDelivered,
 };
 
 use crate::{
-    Delta, Derived, FACT_SOURCE, Fold, Outcome, PartitionError, PartitionFold, StoredRows,
+    Delivered, Delta, Derived, FACT_SOURCE, Fold, Outcome, PartitionError, PartitionFold,
+    Published, StoredRows,
     batch::Batch,
     effects,
     family::log::{DeadLetter, Rejection},
@@ -18,11 +20,20 @@ use crate::{
     succession, system,
 };
 
+/// What follows from a batch of records.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    /// Events for partitions of the log.
+    pub(crate) derived: Vec<(PartitionId, Outlet, Event)>,
+    /// Events for topics of the users' own.
+    pub(crate) published: Vec<Published>,
+}
+
 impl PartitionFold {
     pub(crate) fn apply<R: StoredRows>(
         &mut self,
         batch: &mut Batch<'_, R>,
-        outbox: &mut Vec<(PartitionId, Outlet, Event)>,
+        outbox: &mut Outbox,
         record: &Record,
         verdict: Verdict,
     ) -> Result<Outcome, PartitionError> {
@@ -34,12 +45,10 @@ impl PartitionFold {
                 }
                 self.refuse(batch, outbox, record, &event, refusal)
             }
-            Verdict::Dead(event_type, refusal) => {
-                self.head.counts.dead_letters += 1;
-                let nobody = Event::new("", "", "", "", serde_json::Value::Null);
-                let letter = DeadLetter::of_record(record, event_type, &refusal);
-                self.put(batch, record, &nobody, |fold| fold.put(&letter))?;
-                Ok(Outcome::DeadLetter { refusal })
+            Verdict::Dead(event_type, refusal) => self.bury(batch, record, event_type, refusal),
+            Verdict::Unfit(event, refusal) => {
+                self.receive(&event);
+                self.bury(batch, record, Some(event.event_type), refusal)
             }
             Verdict::Misrouted(event, belongs) => {
                 self.head.counts.misrouted += 1;
@@ -47,8 +56,9 @@ impl PartitionFold {
                 self.emit(outbox, record, &event, vec![derived]);
                 Ok(Outcome::Misrouted)
             }
-            Verdict::Repeat(first) => {
+            Verdict::Repeat(event, first) => {
                 self.head.counts.repeats += 1;
+                self.receive(&event);
                 Ok(first)
             }
             Verdict::DroppedRepeat => {
@@ -58,6 +68,7 @@ impl PartitionFold {
             Verdict::System(event) => {
                 self.head.counts.derived += u64::from(event.derived_from.is_some());
                 self.receive(&event);
+                self.publish(outbox, record, &event);
                 self.apply_system(batch, outbox, record, &event)?;
                 Ok(Outcome::Accepted { assigned: serde_json::Value::Null })
             }
@@ -67,13 +78,16 @@ impl PartitionFold {
     fn accept<R: StoredRows>(
         &mut self,
         batch: &mut Batch<'_, R>,
-        outbox: &mut Vec<(PartitionId, Outlet, Event)>,
+        outbox: &mut Outbox,
         record: &Record,
         event: &Event,
         delta: Delta,
     ) -> Result<Outcome, PartitionError> {
         self.head.counts.accepted += 1;
+        self.head.counts.late += delta.late;
         self.receive(event);
+        self.saw(event);
+        self.publish(outbox, record, event);
         self.head.counters.extend(delta.counters);
         if let Some(clock) = system::accepted_tick(event, &delta.assigned) {
             self.head.accepted_tick = Some(clock);
@@ -96,7 +110,7 @@ impl PartitionFold {
     fn refuse<R: StoredRows>(
         &mut self,
         batch: &mut Batch<'_, R>,
-        outbox: &mut Vec<(PartitionId, Outlet, Event)>,
+        outbox: &mut Outbox,
         record: &Record,
         event: &Event,
         refusal: Refusal,
@@ -118,8 +132,23 @@ impl PartitionFold {
         Ok(outcome)
     }
 
+    /// Keeps a record that is no event, or none that can be read here.
+    fn bury<R: StoredRows>(
+        &mut self,
+        batch: &mut Batch<'_, R>,
+        record: &Record,
+        event_type: Option<String>,
+        refusal: Refusal,
+    ) -> Result<Outcome, PartitionError> {
+        self.head.counts.dead_letters += 1;
+        let nobody = Event::new("", "", "", "", serde_json::Value::Null);
+        let letter = DeadLetter::of_record(record, event_type, &refusal);
+        self.put(batch, record, &nobody, |fold| fold.put(&letter))?;
+        Ok(Outcome::DeadLetter { refusal })
+    }
+
     /// Writes rows that tell of a record rather than follow from an event.
-    fn put<R: StoredRows>(
+    pub(crate) fn put<R: StoredRows>(
         &mut self,
         batch: &mut Batch<'_, R>,
         record: &Record,
@@ -135,13 +164,18 @@ impl PartitionFold {
         Ok(())
     }
 
-    fn remember<R: StoredRows>(&self, batch: &mut Batch<'_, R>, event: &Event, outcome: &Outcome) {
+    pub(crate) fn remember<R: StoredRows>(
+        &self,
+        batch: &mut Batch<'_, R>,
+        event: &Event,
+        outcome: &Outcome,
+    ) {
         let at = batch.provenance().offset;
         let seen = Seen::new(self.now(), at, &event.content_hash(), outcome);
         batch.remember(event.id_hash(), seen.to_bytes());
     }
 
-    /// Counts an event that the outbox brought.
+    /// Counts an event that the outbox brought, whatever becomes of it: its source counted it, too.
     fn receive(&mut self, event: &Event) {
         if let Some(outlet) = event.derived_from {
             let tally = self.head.received.entry(outlet.partition).or_default();
@@ -150,13 +184,7 @@ impl PartitionFold {
     }
 
     /// Gives derived events to the outbox, in order, each with its place.
-    fn emit(
-        &mut self,
-        outbox: &mut Vec<(PartitionId, Outlet, Event)>,
-        record: &Record,
-        cause: &Event,
-        derived: Vec<Derived>,
-    ) {
+    fn emit(&mut self, outbox: &mut Outbox, record: &Record, cause: &Event, derived: Vec<Derived>) {
         for (index, Derived { to, mut event }) in (0_u32..).zip(derived) {
             let outlet = Outlet { partition: self.id, offset: record.offset, index };
             if event.id.is_empty() {
@@ -172,14 +200,35 @@ impl PartitionFold {
             event.derived_from = Some(outlet);
             let tally = self.head.emitted.entry(to).or_default();
             tally.add(outlet, &event.content_hash());
-            outbox.push((to, outlet, event));
+            outbox.derived.push((to, outlet, event));
+        }
+    }
+
+    /// Gives an event to the outbox for each publication that names its type. A fact is published from
+    /// control alone, not from its copies.
+    fn publish(&mut self, outbox: &mut Outbox, record: &Record, event: &Event) {
+        let role = catalog::built_in(&event.event_type).map_or(Role::Observation, |b| b.role);
+        let copy = role == Role::Fact && self.id != PartitionId::Control;
+        if copy || role == Role::System || self.is_backfill() {
+            return;
+        }
+        let outlet = Outlet { partition: self.id, offset: record.offset, index: 0 };
+        for (name, declared) in &self.compiled.topology.publications {
+            if !declared.events.contains(&event.event_type) {
+                continue;
+            }
+            let mut event = event.clone();
+            event.derived_from = Some(outlet);
+            let tally = self.head.published.entry(name.clone()).or_default();
+            tally.add(outlet, &event.content_hash());
+            outbox.published.push(Published { publication: name.clone(), event });
         }
     }
 
     fn apply_system<R: StoredRows>(
         &mut self,
         batch: &mut Batch<'_, R>,
-        outbox: &mut Vec<(PartitionId, Outlet, Event)>,
+        outbox: &mut Outbox,
         record: &Record,
         event: &Event,
     ) -> Result<(), PartitionError> {
@@ -196,6 +245,25 @@ impl PartitionFold {
                 }
             },
             names::TOPOLOGY_APPLIED => self.topology_came(event),
+            names::CLOCK_TICKED => {
+                system::apply(&mut self.head, event)?;
+                let mut derived = self.ticked(batch)?;
+                derived.extend(self.effects_of(batch, record, event)?);
+                derived
+            }
+            names::TICK_CONTINUED => self.close_windows(batch)?,
+            names::PUBLICATION_DELIVERED => {
+                self.delivered(event);
+                Vec::new()
+            }
+            names::SOURCE_ADVANCED => {
+                self.source_advanced(batch, record, event)?;
+                Vec::new()
+            }
+            names::SOURCE_RECORD_REFUSED => {
+                self.source_record_refused(batch, record, event)?;
+                Vec::new()
+            }
             names::VIEW_BUILT => self.view_built(event),
             names::VIEW_ACTIVATED => {
                 self.activation_came(event);
@@ -220,6 +288,14 @@ impl PartitionFold {
         };
         self.emit(outbox, record, event, derived);
         Ok(())
+    }
+
+    /// The active process has put everything up to a place into a publication's topic.
+    fn delivered(&mut self, event: &Event) {
+        let Some(delivered) = system::payload::<PublicationDelivered>(event) else { return };
+        let place = Delivered { offset: Offset(delivered.offset), index: delivered.index };
+        let last = self.head.delivered.entry(delivered.publication).or_insert(place);
+        *last = (*last).max(place);
     }
 
     /// What the log's own record does to effects, or asks for.

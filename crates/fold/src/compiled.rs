@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use headwater_event::{BadSchema, DeclaredType, Schemas, upcast::Chain};
+use headwater_event::{BadSchema, DeclaredType, Schemas, Timestamp, upcast::Chain};
 use headwater_topology::{Entity, EventType, FeatureView, JoinKey, Topology, ViewSource};
 use serde::{Deserialize, Serialize};
 
-use crate::{Damaged, FeatureColumns, PartitionError, Table};
+use crate::{Damaged, FeatureColumns, FoldError, PartitionError, StoredRows, Table, feature};
 
 /// A declared view with its table.
 #[derive(Debug, Clone)]
@@ -83,6 +83,28 @@ impl CompiledView {
             entity_description: entity.map(|e| e.description.clone()).unwrap_or_default(),
             no_columns: FeatureColumns::default(),
         }
+    }
+
+    /// Its table, and those that go with it: open windows and late events, if its windows close.
+    pub fn tables(&self) -> Vec<Table> {
+        let mut tables = vec![self.table.clone()];
+        if self.declared.lateness_ms.is_some() {
+            tables.extend(feature::companions(&self.table));
+        }
+        tables
+    }
+
+    /// The end of the open window that ends first in these rows, whose windows are closed up to a watermark.
+    pub fn next_window_end<R: StoredRows>(
+        &self,
+        rows: &R,
+        closed_until: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, FoldError> {
+        let Some(closer) = feature::Closer::of(self, false) else { return Ok(None) };
+        let (from, until) = closer.due(closed_until, Timestamp::from_micros(i64::MAX - 1));
+        let first = rows.first(&from, &until, 1)?.into_iter().next();
+        let end = first.map(|(key, _)| closer.read_due(&key)).transpose()?;
+        Ok(end.map(|(end, _)| Timestamp::from_micros(end)))
     }
 
     /// A view from its own declaration and its entity's, without the topology around them.

@@ -6,7 +6,8 @@ use headwater_event::{Event, Offset, Reason, Refusal, Timestamp, catalog::names}
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    FoldError, Head, Row, RowKey, StoredRow, StoredRows, TableRow, Value,
+    FoldError, Head, KeyAndRow, KeysAndRows, ReadFailed, Row, RowKey, StoredRow, StoredRows,
+    TableRow, Value,
     batch::{ApplyError, Batch},
     codec::Damaged,
     family::log::DeadLetter,
@@ -19,6 +20,15 @@ pub struct Derived {
     /// Where it goes.
     pub to: headwater_event::PartitionId,
     /// The event, without what the outbox adds: id, source, cause, outlet.
+    pub event: Event,
+}
+
+/// An event that goes to a topic of the users' own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Published {
+    /// The publication that declares it.
+    pub publication: String,
+    /// The event, with its place in the sequence by which repeats are dropped.
     pub event: Event,
 }
 
@@ -49,6 +59,8 @@ pub struct Delta {
     pub(crate) counters: BTreeMap<String, u64>,
     pub(crate) assigned: serde_json::Value,
     pub(crate) mismatches: Vec<Refusal>,
+    /// Windows that the event came too late for.
+    pub(crate) late: u64,
     next_index: u32,
 }
 
@@ -118,6 +130,25 @@ impl<'a, R: StoredRows> Fold<'a, R> {
         }
     }
 
+    /// The first stored rows of a range, without what this fold changed before.
+    pub(crate) fn first_stored(
+        &self,
+        from: &[u8],
+        until: &[u8],
+        limit: usize,
+    ) -> Result<KeysAndRows, ReadFailed> {
+        self.rows.first(from, until, limit)
+    }
+
+    /// The last stored row of a range, without what this fold changed before.
+    pub(crate) fn last_stored(
+        &self,
+        from: &[u8],
+        until: &[u8],
+    ) -> Result<Option<KeyAndRow>, ReadFailed> {
+        self.rows.last(from, until)
+    }
+
     /// Writes a row of a built-in table.
     pub fn put<T: TableRow>(&mut self, row: &T) {
         let event = self.event;
@@ -129,8 +160,7 @@ impl<'a, R: StoredRows> Fold<'a, R> {
         let table = T::table();
         let mut key = table.key_of(project, &row.key_values());
         if table.keyed_by == crate::KeyedBy::Position {
-            crate::Table::add_position(&mut key, self.offset, self.delta.next_index);
-            self.delta.next_index += 1;
+            self.end_with_position(&mut key);
         }
         let row = Row {
             event_source: self.event.source.clone(),
@@ -138,6 +168,12 @@ impl<'a, R: StoredRows> Fold<'a, R> {
             values: row.stored_values(),
         };
         self.delta.puts.push(Put::new(table, key, Some(row)));
+    }
+
+    /// Ends the key of a row that stands by its position.
+    pub(crate) fn end_with_position(&mut self, key: &mut Vec<u8>) {
+        crate::Table::add_position(key, self.offset, self.delta.next_index);
+        self.delta.next_index += 1;
     }
 
     /// Removes a row of a built-in table.
@@ -197,9 +233,13 @@ impl<'a, R: StoredRows> Fold<'a, R> {
         self.delta.derived.push(Derived { to, event: event.in_newest_schema() });
     }
 
-    /// Publishes an event that has an id of its own already.
+    /// Publishes an event that was made whole: with an id, a source and a time of its own.
     pub(crate) fn derive(&mut self, derived: Derived) {
         self.delta.derived.push(derived);
+    }
+
+    pub(crate) fn count_late(&mut self) {
+        self.delta.late += 1;
     }
 
     /// Tells in a dead letter that a view could not take the event.

@@ -27,6 +27,15 @@ pub struct Head {
     pub epoch: u64,
     /// The number of the rules by which control decides.
     pub rules: u32,
+    /// Ticks whose windows are not all closed yet, the earliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closing: Vec<Clock>,
+    /// The watermark up to which all windows are closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_until: Option<Timestamp>,
+    /// The latest time of an event that was not far ahead of the clock: what watermarks are made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest_event: Option<Timestamp>,
     /// What the log begins with, if its first records were taken away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
@@ -44,6 +53,12 @@ pub struct Head {
     /// What this partition gave to the outbox, by target.
     #[serde(default)]
     pub emitted: BTreeMap<PartitionId, Tally>,
+    /// What this partition gave to the outbox for topics of the users' own, by publication.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub published: BTreeMap<String, Tally>,
+    /// How far each publication is known to be in its topic.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub delivered: BTreeMap<String, Delivered>,
     /// What came here from outboxes, by source.
     #[serde(default)]
     pub received: BTreeMap<PartitionId, Tally>,
@@ -134,6 +149,15 @@ pub struct Origin {
     pub chain: String,
 }
 
+/// How far a publication is in its topic: a place in this partition's sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Delivered {
+    /// The offset of the last event that is there.
+    pub offset: Offset,
+    /// Its index among what follows from that record.
+    pub index: u32,
+}
+
 /// A moment of the log's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock {
@@ -194,6 +218,14 @@ pub struct Counts {
     pub misrouted: u64,
     /// Events from the outbox.
     pub derived: u64,
+    /// Windows that events came too late for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub late: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The digest of one table's version.

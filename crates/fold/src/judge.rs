@@ -20,10 +20,12 @@ use crate::{
 /// What a record turned out to be.
 pub(crate) enum Verdict {
     Folded(Box<Event>, Delta),
-    Repeat(Outcome),
+    Repeat(Box<Event>, Outcome),
     /// Refused by the view that its name reads; what another version makes of it all the same.
     Refused(Box<Event>, Refusal, Vec<Put>),
     Dead(Option<String>, Refusal),
+    /// An event that nobody here can read.
+    Unfit(Box<Event>, Refusal),
     Misrouted(Box<Event>, u32),
     /// The log's own: changes the head, not the views.
     System(Box<Event>),
@@ -58,7 +60,7 @@ impl PartitionFold {
         }
         let newer = match self.admit(&event) {
             Ok(newer) => newer,
-            Err(refusal) => return dead(&event, refusal),
+            Err(refusal) => return Ok(Verdict::Unfit(Box::new(event), refusal)),
         };
         let role = catalog::built_in(&event.event_type).map_or(Role::Observation, |b| b.role);
         if matches!(role, Role::System | Role::Fact) {
@@ -72,7 +74,7 @@ impl PartitionFold {
         }
         if let Some(seen) = self.seen(batch, &event)? {
             if seen.content == event.content_hash() {
-                return Ok(Verdict::Repeat(seen.outcome()));
+                return Ok(Verdict::Repeat(Box::new(event), seen.outcome()));
             }
             let detail = format!(
                 "id {:?} of source {:?} came before with other content",
@@ -200,7 +202,7 @@ impl PartitionFold {
                     .unwrap_or("panic");
                 let detail = format!("fold revision {FOLD_REVISION} panicked: {what}");
                 let refusal = Refusal::new(Reason::FoldFailed, detail);
-                Ok(Verdict::Dead(Some(event.event_type), refusal))
+                Ok(Verdict::Unfit(Box::new(event), refusal))
             }
         }
     }
@@ -233,7 +235,11 @@ impl PartitionFold {
             let written: payload::FeatureWritten = fold.payload()?;
             return crate::feature::fold_written(fold, views, &written);
         }
-        crate::feature::fold_app_event(fold, views)
+        crate::feature::fold_app_event(fold, views)?;
+        if !self.is_backfill() {
+            crate::derived_events::follow(fold, &self.compiled.topology);
+        }
+        Ok(())
     }
 
     fn views(&self) -> Views<'_> {

@@ -13,6 +13,7 @@ mod apply;
 mod batch;
 pub mod codec;
 mod compiled;
+mod derived_events;
 mod digest;
 mod effects;
 mod evolution;
@@ -26,9 +27,11 @@ mod outcome;
 mod partition;
 mod rows;
 mod rules;
+mod sources;
 mod succession;
 mod system;
 mod table;
+mod ticks;
 mod time_range;
 mod value;
 
@@ -36,15 +39,17 @@ pub use batch::RowVersion;
 pub use codec::Damaged;
 pub use compiled::{Compiled, CompiledView};
 pub use digest::{Position, row_hash};
-pub use feature::{DoesNotFit, ExactSum, FeatureColumns, ShowError, Slot};
-pub use fold::{Delta, Derived, Fold};
-pub use head::{Clock, Coming, Counts, Digest, HEAD_FORMAT, Head, LogIdentity, Origin, Tally};
+pub use feature::{DoesNotFit, ExactSum, FeatureColumns, ShowError, Slide, Slot, late_events_of};
+pub use fold::{Delta, Derived, Fold, Published};
+pub use head::{
+    Clock, Coming, Counts, Delivered, Digest, HEAD_FORMAT, Head, LogIdentity, Origin, Tally,
+};
 pub use outcome::{Outcome, seen_at};
 pub use partition::{Commit, FACT_SOURCE, PartitionError, PartitionFold, Stored};
 pub use rows::{FoldError, KeyAndRow, KeysAndRows, ReadFailed, StoredRows, TableRow};
 pub use rules::RULES_KNOWN;
 pub use table::{Column, KeyedBy, Provenance, Row, RowKey, Shown, StoredRow, Table, column_type};
-pub use time_range::check as check_event_time;
+pub use time_range::{NO_WATERMARK, check as check_event_time};
 pub use value::{Cell, ColumnType, Json, Value};
 
 /// The revision of the derivations' code (feature views, built-in tables): raised with every change

@@ -8,8 +8,9 @@ use headwater_event::{
 use headwater_topology::Topology;
 
 use crate::{
-    Clock, Compiled, CompiledView, Damaged, Head, Outcome, Position, Provenance, ReadFailed,
-    RowVersion, StoredRows,
+    Clock, Compiled, CompiledView, Damaged, Head, Outcome, Position, Provenance, Published,
+    ReadFailed, RowVersion, StoredRows,
+    apply::Outbox,
     batch::{ApplyError, Batch},
 };
 
@@ -49,6 +50,8 @@ pub struct Commit {
     pub seen: Vec<([u8; 16], Vec<u8>)>,
     /// Events for the outbox: target, place and the event, ready but for the signature.
     pub outbox: Vec<(PartitionId, Outlet, Event)>,
+    /// Events for topics of the users' own, each with its place.
+    pub published: Vec<Published>,
     /// The head's stored form.
     pub head: Vec<u8>,
     /// The position's stored form.
@@ -186,7 +189,7 @@ impl PartitionFold {
     ) -> Result<Commit, PartitionError> {
         let mut batch = Batch::new(rows);
         let mut outcomes = Vec::with_capacity(records.len());
-        let mut outbox = Vec::new();
+        let mut outbox = Outbox::default();
         let (mut topologies, mut ticks) = (Vec::new(), Vec::new());
         for record in records {
             batch
@@ -212,7 +215,8 @@ impl PartitionFold {
             latest,
             versions,
             seen,
-            outbox,
+            outbox: outbox.derived,
+            published: outbox.published,
             head: self.head.to_bytes()?,
             position: self.position.map(Position::to_bytes).unwrap_or_default(),
             topologies,

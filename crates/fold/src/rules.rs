@@ -42,7 +42,7 @@ impl Rules {
         self.0 >= 3
     }
 
-    /// Whether windows close, and what follows from events can be declared: derived events,
+    /// Whether windows close and watermarks never go back, and what follows from events can be declared: derived events,
     /// publications, sources, effects.
     pub(crate) fn flows(self) -> bool {
         self.0 >= 4

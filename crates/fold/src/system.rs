@@ -48,10 +48,13 @@ fn tick<R: StoredRows>(fold: &mut Fold<'_, R>) -> Result<(), FoldError> {
             format!("the log's clock is at {}, it can't go back to {}", last.time, request.time);
         return fold.refuse(Reason::Conflict, detail);
     }
+    let asked = request.watermark.unwrap_or(request.time).min(request.time);
+    // The log's opening believes nothing yet.
+    let before = last.filter(|last| last.n > 0 && Rules::of(fold.head).flows());
     let ticked = ClockTicked {
         n: last.map_or(0, |last| last.n) + 1,
         time: request.time,
-        watermark: request.watermark.unwrap_or(request.time).min(request.time),
+        watermark: before.map_or(asked, |before| asked.max(before.watermark)),
     };
     fold.fact(names::CLOCK_TICKED, &ticked);
     publish_copies(fold, names::CLOCK_TICKED, &ticked);
@@ -68,14 +71,7 @@ fn apply_topology<R: StoredRows>(
         Ok(topology) => topology,
         Err(error) => return fold.refuse(Reason::Invalid, format!("topology: {error}")),
     };
-    let hops = |view: &FeatureView| matches!(view.window, Some(Window::Hopping { .. }));
-    if !Rules::of(fold.head).hopping() && topology.feature_views.values().any(hops) {
-        // As the programs said it that knew no other windows.
-        let detail = "topology: unknown variant `hopping`, expected `tumbling`";
-        return fold.refuse(Reason::Invalid, detail);
-    }
-    if !Rules::of(fold.head).flows() && !topology.effects.is_empty() {
-        let detail = "topology: effects need rules 4, which the active process raises at its start";
+    if let Err(detail) = known_to(Rules::of(fold.head), &topology) {
         return fold.refuse(Reason::Invalid, detail);
     }
     let hash = topology.hash();
@@ -115,6 +111,26 @@ fn apply_topology<R: StoredRows>(
             ViewActivated { view: view.table.name.clone(), version: view.table.version_hex() };
         let data = serde_json::to_value(activated).unwrap_or_default();
         fold.publish(PartitionId::Control, names::VIEW_ACTIVATED, data);
+    }
+    Ok(())
+}
+
+/// Whether programs that decide by these rules know all that is declared; else what they would say.
+fn known_to(rules: Rules, topology: &Topology) -> Result<(), &'static str> {
+    let hops = |view: &FeatureView| matches!(view.window, Some(Window::Hopping { .. }));
+    if !rules.hopping() && topology.feature_views.values().any(hops) {
+        return Err("topology: unknown variant `hopping`, expected `tumbling`");
+    }
+    let later = |view: &FeatureView| {
+        let window = matches!(view.window, Some(Window::Sliding { .. } | Window::Session { .. }));
+        window || view.lateness_ms.is_some() || view.results.is_some()
+    };
+    let flows = !topology.derived_events.is_empty()
+        || !topology.publications.is_empty()
+        || !topology.sources.is_empty()
+        || !topology.effects.is_empty();
+    if !rules.flows() && (flows || topology.feature_views.values().any(later)) {
+        return Err("topology: windows that close, and what follows from events, need rules 4");
     }
     Ok(())
 }

@@ -13,7 +13,9 @@
 mod arena;
 mod config;
 mod delivery;
+mod foreign;
 mod log;
+mod outgoing;
 mod problem;
 mod reader;
 #[cfg(any(test, feature = "testing"))]
@@ -29,6 +31,7 @@ mod topics;
 mod trim;
 
 pub use config::KafkaConfig;
+pub use foreign::KafkaTopics;
 pub use log::KafkaLog;
 
 #[cfg(test)]

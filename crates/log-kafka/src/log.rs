@@ -7,24 +7,20 @@ use headwater_event::{NewRecord, Offset, PartitionId};
 use headwater_log::{AppendAck, Error, EventLog, LogReader, Result};
 use rdkafka::{
     consumer::BaseConsumer,
-    error::KafkaError,
-    message::{Header, OwnedHeaders},
-    producer::{BaseRecord, Producer as _, ThreadedProducer},
-    types::RDKafkaErrorCode,
+    producer::{Producer as _, ThreadedProducer},
 };
 use tokio::sync::Mutex;
 
 use crate::{
     KafkaConfig,
-    delivery::{Deliveries, Delivery, Run},
+    delivery::Deliveries,
+    outgoing::{Place, produce},
     problem,
     reader::Reader,
     topics::{self, Missing},
     trim,
 };
 
-/// When librdkafka's queue is full, look again so often whether it has room.
-const QUEUE_FULL_WAIT: Duration = Duration::from_millis(2);
 /// At the end, wait so long for what is under way.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -88,58 +84,6 @@ impl KafkaLog {
         let Partition { topic, index, .. } = self.partition(partition)?;
         topics::bounds(&self.client, topic, *index).await
     }
-
-    async fn produce(&self, partition: &Partition, records: &[NewRecord]) -> Result<Vec<Offset>> {
-        let failed = |error| problem::kafka(&format!("append to topic {}", partition.topic), error);
-        let (run, answer) = Run::new(records.len());
-        let turn = partition.in_turn.lock().await;
-        for (index, record) in records.iter().enumerate() {
-            let delivery = Box::new(Delivery { run: Arc::clone(&run), index });
-            self.send(partition, record, delivery).await.map_err(failed)?;
-        }
-        drop(turn);
-        match answer.await {
-            Ok(result) => result.map_err(failed),
-            Err(_) => Err(failed(KafkaError::Canceled)),
-        }
-    }
-
-    /// Puts a record into the producer's queue, and waits while it is full.
-    async fn send(
-        &self,
-        partition: &Partition,
-        record: &NewRecord,
-        delivery: Box<Delivery>,
-    ) -> Result<(), KafkaError> {
-        let mut delivery = delivery;
-        loop {
-            let mut message: BaseRecord<'_, [u8], [u8], _> =
-                BaseRecord::with_opaque_to(&partition.topic, delivery).partition(partition.index);
-            message.key = record.key.as_deref();
-            message.payload = record.value.as_deref();
-            message.headers = headers(record);
-            match self.producer.send(message) {
-                Ok(()) => return Ok(()),
-                Err((error, returned))
-                    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) =>
-                {
-                    delivery = returned.delivery_opaque;
-                }
-                Err((error, _)) => return Err(error),
-            }
-            tokio::time::sleep(QUEUE_FULL_WAIT).await;
-        }
-    }
-}
-
-fn headers(record: &NewRecord) -> Option<OwnedHeaders> {
-    if record.headers.is_empty() {
-        return None;
-    }
-    let all = record.headers.iter();
-    Some(all.fold(OwnedHeaders::new_with_capacity(record.headers.len()), |headers, header| {
-        headers.insert(Header { key: &header.name, value: Some(header.value.as_ref()) })
-    }))
 }
 
 impl Drop for KafkaLog {
@@ -177,7 +121,9 @@ impl EventLog for KafkaLog {
             if records.is_empty() {
                 return Ok(Vec::new());
             }
-            self.produce(partition, &records).await
+            let Partition { topic, index, in_turn } = partition;
+            let place = Place { topic, partition: Some(*index), in_turn };
+            produce(&self.producer, place, &records).await
         }
         .boxed()
     }

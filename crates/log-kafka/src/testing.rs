@@ -11,6 +11,12 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+};
+
 use crate::KafkaConfig;
 
 /// Names a running broker, `HOST:PORT`, which tests then share instead of starting their own.
@@ -76,6 +82,17 @@ impl TestBroker {
             data_partitions: Some(data_partitions),
             ..KafkaConfig::new(&self.address)
         }
+    }
+
+    /// Makes a topic of the users' own.
+    pub async fn make_topic(&self, topic: &str, partitions: i32) {
+        let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+            .set("bootstrap.servers", &self.address)
+            .create()
+            .expect("a client of the broker");
+        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+        let made = admin.create_topics([&new], &AdminOptions::new()).await;
+        made.expect("the broker answers").remove(0).expect("the topic is made");
     }
 
     /// Stops the broker for now; only of one that [`TestBroker::start`] gave.

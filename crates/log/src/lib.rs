@@ -2,6 +2,7 @@
 //!
 //! One trait, [`EventLog`], three homes: in memory (here), segment files (`headwater-log-embedded`),
 //! Kafka (`headwater-log-kafka`). All must pass the tests in `contract` (feature `contract`).
+//! [`Topics`] are topics of the users' own, which are only read.
 //!
 //! **Invariants.** Offsets of a partition rise and may have gaps. A record that was read is never
 //! changed or moved, and taken away only by [`EventLog::trim`], the oldest first. A reader sees only
@@ -24,6 +25,7 @@ pub mod contract;
 mod error;
 mod limits;
 mod memory;
+mod topics;
 
 use std::{fmt, time::Duration};
 
@@ -34,6 +36,7 @@ pub use ack::AppendAck;
 pub use error::{Error, ErrorKind};
 pub use limits::{DATA_PARTITIONS_DEFAULT, DATA_PARTITIONS_MAX, ReadLimits, check_data_partitions};
 pub use memory::MemoryLog;
+pub use topics::{MemoryTopics, TopicAt, Topics};
 
 /// The result of everything that a log does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

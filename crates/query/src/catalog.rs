@@ -14,13 +14,13 @@ use datafusion::{
     common::{Result, TableReference, utils::datafusion_strsim::levenshtein},
     execution::session_state::SessionState,
 };
-use headwater_fold::Table;
+use headwater_fold::{CompiledView, Table, TableRow as _, family::log::LateEvent};
 
 use crate::{
     AsOf, Error, Limits, Moment,
     tables::{
-        derived::with_derived, digests, events, positions, rows::RowsTable, states::StatesTable,
-        storage,
+        derived::with_derived, digests, events, late_events::LateEventsTable, positions,
+        rows::RowsTable, states::StatesTable, storage,
     },
     view_versions,
 };
@@ -44,6 +44,8 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone)]
 enum Kind {
     Rows(Arc<Table>),
+    /// Rows that views keep.
+    LateEvents(Arc<Table>),
     Events,
     Positions,
     Digests,
@@ -216,6 +218,10 @@ impl Catalog {
                 let scan = self.told(&table.name);
                 with_derived(table, &scan, Arc::new(rows), &self.expressions)
             }
+            Kind::LateEvents(table) => {
+                let shown = self.told(&table.full_name());
+                Ok(Arc::new(LateEventsTable::new(&self.moment, &shown, &self.limits)))
+            }
             Kind::Events => {
                 let shown = self.told("log.events");
                 Ok(Arc::new(events::EventsTable::new(moment(), shown)))
@@ -236,7 +242,11 @@ impl Catalog {
             Kind::Rows(table) => Some(Arc::clone(table)),
             _ => None,
         };
-        self.sorted().into_iter().filter_map(rows).collect()
+        let closes = |view: &&CompiledView| view.declared.lateness_ms.is_some();
+        let closing = self.moment.compiled.views.iter().filter(closes);
+        // What goes with a view has digests of its own.
+        let companions = closing.flat_map(|view| view.tables().into_iter().skip(1)).map(Arc::new);
+        self.sorted().into_iter().filter_map(rows).chain(companions).collect()
     }
 }
 
@@ -245,7 +255,10 @@ fn of_table(table: Arc<Table>) -> Entry {
         schema: table.schema.clone(),
         name: table.name.clone(),
         description: table.description.clone(),
-        kind: Kind::Rows(table),
+        kind: match table.version == LateEvent::table().version {
+            true => Kind::LateEvents(table),
+            false => Kind::Rows(table),
+        },
     }
 }
 

@@ -24,6 +24,11 @@ pub(crate) struct KeyFilter {
     pub(crate) columns: usize,
     /// The partitions; `None` for all.
     pub(crate) partitions: Option<BTreeSet<String>>,
+    /// Bytes that keys go on with after all columns that the table was told to have: from the first up to
+    /// the second.
+    pub(crate) within: Option<(Vec<u8>, Vec<u8>)>,
+    /// How many key columns that are.
+    pub(crate) known_columns: usize,
 }
 
 impl KeyFilter {
@@ -53,7 +58,19 @@ impl KeyFilter {
             suffixes,
             columns,
             partitions: partition.map(texts),
+            within: None,
+            known_columns: table.key.len(),
         }
+    }
+
+    /// Of each entity only rows with a time from `start` up to `end` at the end of their key.
+    pub(crate) fn within(self, start: i64, end: i64) -> Self {
+        let bytes = |time| {
+            let mut bytes = Vec::new();
+            write_key_value(&Value::Timestamp(time), &mut bytes);
+            bytes
+        };
+        Self { within: Some((bytes(start), bytes(end))), ..self }
     }
 
     /// Whether this filter says anything of this table's keys or places.

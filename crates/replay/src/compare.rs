@@ -89,6 +89,11 @@ pub(crate) fn heads(
         "tally of derived events",
         stored.emitted == head.emitted && stored.received == head.received,
     );
+    differs(
+        "tally of what is published",
+        stored.published == head.published && stored.delivered == head.delivered,
+    );
+    differs("record of windows to close", stored.closing == head.closing);
 }
 
 /// What each partition gave to the outbox must be what its target received.

@@ -13,6 +13,7 @@ mod compare;
 mod difference;
 pub mod log;
 mod partition;
+mod published;
 mod report;
 mod scan;
 mod scratch;

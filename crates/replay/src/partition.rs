@@ -12,6 +12,7 @@ use headwater_fold::{Digest, Head};
 use headwater_history::History;
 use headwater_log::{EventLog, ReadLimits};
 use headwater_store::PartitionStore;
+use headwater_topology::Publication;
 
 use crate::{
     Difference, From, LeftOut, PartitionReport, Progress, Stop, Watch,
@@ -68,6 +69,10 @@ pub(crate) struct Part {
     pub(crate) head: Head,
     /// Whether the store had folded all of the log, and the outbox had nothing left.
     pub(crate) at_rest: bool,
+    /// What is published, as control's topology has it.
+    pub(crate) publications: BTreeMap<String, Publication>,
+    /// Publications of which something is still to be delivered.
+    pub(crate) undelivered: Vec<String>,
     pub(crate) views: BTreeMap<String, PartView>,
     pub(crate) problems: Vec<String>,
     pub(crate) left_out: Vec<LeftOut>,
@@ -102,7 +107,7 @@ pub(crate) async fn run(shared: Shared, opened: Opened) -> Result<Part> {
     (shared.watch)(Progress::Comparing { partition: id });
     let at_rest = opened.as_of.is_none()
         && opened.end == shared.log.end(id).await?
-        && opened.store.outbox(&[], 1)?.is_empty();
+        && headwater_engine::nothing_to_publish(&opened.store)?;
     let replay = Replay {
         stored: Stored::new(opened.store.snapshot(), History::of(&opened.store, &id.to_string())),
         replayed: Stored::new(
@@ -114,6 +119,11 @@ pub(crate) async fn run(shared: Shared, opened: Opened) -> Result<Part> {
     };
     let mut part = replay.compare(&shared)?;
     part.at_rest = at_rest;
+    for name in part.head.published.keys() {
+        if !headwater_engine::nothing_to_deliver(&opened.store, name)? {
+            part.undelivered.push(name.clone());
+        }
+    }
     part.report.records = part.head.counts.records.saturating_sub(before);
     part.report.began_after = began.0.checked_sub(1);
     (shared.watch)(Progress::Done { partition: id });
@@ -200,6 +210,8 @@ impl Replay<'_> {
             id: *id,
             head: fold.head().clone(),
             at_rest: false,
+            publications: fold.compiled().topology.publications.clone(),
+            undelivered: Vec::new(),
             views: self.views(&tables, &which, &on_disk, &replayed, &mut problems),
             problems,
             left_out,
@@ -291,7 +303,7 @@ impl Replay<'_> {
         let mut folded = compiled.views.iter().chain(coming);
         let versions = |head: &Head| head.digests.get(version).map_or(0, |digest| digest.versions);
         *id != PartitionId::Control
-            && !folded.any(|view| view.table.version_hex() == version)
+            && !folded.any(|view| view.tables().iter().any(|table| table.version_hex() == version))
             && kept.head.as_ref().map_or(0, versions) > versions(fold.head())
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use headwater_engine::{Error, ErrorKind};
 use headwater_event::Schemas;
 use headwater_fold::{
-    Compiled, StoredRow, Table, TableRow as _, Value,
+    Compiled, CompiledView, StoredRow, Table, TableRow as _, Value,
     family::{built_in_tables, log::AppliedTopology},
 };
 use headwater_store::Snapshot;
@@ -40,7 +40,8 @@ impl Tables {
 
     /// The views of a topology as well.
     pub(crate) fn add_views(&mut self, compiled: &Compiled) {
-        compiled.views.iter().chain(&compiled.coming).for_each(|view| self.add(&view.table));
+        let views = compiled.views.iter().chain(&compiled.coming);
+        views.flat_map(CompiledView::tables).for_each(|table| self.add(&table));
     }
 
     fn add(&mut self, table: &Table) {
@@ -66,7 +67,8 @@ pub(crate) fn read_by_name(control: &Snapshot) -> Result<BTreeSet<String>, Error
         let bug = |what: String| Error::new(ErrorKind::Bug, what);
         let built_in = Schemas::built_in().map_err(|error| bug(error.to_string()))?;
         let compiled = Compiled::from_stored(&built_in, &stored)?;
-        versions.extend(compiled.views.iter().map(|view| view.table.version_hex()));
+        let tables = compiled.views.iter().flat_map(CompiledView::tables);
+        versions.extend(tables.map(|table| table.version_hex()));
     }
     Ok(versions)
 }

@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, num::NonZeroUsize, path::PathBuf, sync::Arc, ti
 use headwater_engine::{Error, ErrorKind, Result};
 use headwater_event::{Offset, PartitionId};
 use headwater_fold::{Digest, Head, Table, family::built_in_tables};
-use headwater_log::EventLog;
+use headwater_log::{EventLog, Topics};
 use headwater_store::StoreSet;
 
 use crate::{
     LeftOut, Progress, Report, Stop, ViewReport, Watch, compare,
     partition::{self, Opened, Part, PartView, Shared},
+    published,
     tables::{Tables, read_by_name},
     work::{each, settled_end, threads_default},
 };
@@ -35,6 +36,8 @@ pub struct Verify {
     pub as_of: BTreeMap<PartitionId, Offset>,
     /// An empty folder, which is empty again at the end.
     pub scratch: PathBuf,
+    /// Where topics of publications are read, to compare what is there with what the replay would publish.
+    pub topics: Option<Arc<dyn Topics>>,
     /// How many partitions are folded at once, each with a scratch store of its own.
     pub threads: NonZeroUsize,
     /// Who is told of progress.
@@ -50,6 +53,7 @@ impl Verify {
             from: From::Start,
             as_of: BTreeMap::new(),
             scratch: scratch.into(),
+            topics: None,
             threads: threads_default(),
             watch: Arc::new(|_| {}),
             stop: Stop::new(),
@@ -71,7 +75,7 @@ pub async fn verify(log: Arc<dyn EventLog>, stores: &StoreSet, verify: Verify) -
         from: verify.from.clone(),
         scratch: verify.scratch.clone(),
         tables: Arc::new(Tables::declared(&control.store.snapshot())?),
-        watch: verify.watch,
+        watch: Arc::clone(&verify.watch),
         stop: verify.stop.clone(),
     };
     let ids = opened.keys().copied().collect();
@@ -83,7 +87,9 @@ pub async fn verify(log: Arc<dyn EventLog>, stores: &StoreSet, verify: Verify) -
             partition::run(shared, opened.ok_or_else(missing)?).await
         }
     });
-    let mut report = report(&parts.await?, &verify.from);
+    let parts = parts.await?;
+    let mut report = report(&parts, &verify.from);
+    compare_publications(&parts, &verify, &mut report).await?;
     let other = |view: &&mut ViewReport| read.as_ref().is_some_and(|r| !r.contains(&view.version));
     for view in report.views.iter_mut().filter(other) {
         // As it is asked for in SQL.
@@ -224,6 +230,30 @@ fn tell(report: &mut Report, parts: &[Part], from: &From) {
                       nothing is written";
         report.left_out.push(LeftOut::new(outbox, reason));
     }
+}
+
+/// What would be published to topics of the users' own, against what is there.
+async fn compare_publications(parts: &[Part], verify: &Verify, report: &mut Report) -> Result<()> {
+    let control = parts.iter().find(|part| part.id == PartitionId::Control);
+    let Some(control) = control else { return Ok(()) };
+    for (name, declared) in &control.publications {
+        let what = || format!("publication {name} against topic {}", declared.topic);
+        let Some(topics) = &verify.topics else {
+            report.left_out.push(LeftOut::new(what(), "topics are read with --topics"));
+            continue;
+        };
+        let delivered = parts.iter().all(|part| {
+            part.at_rest && !part.undelivered.iter().any(|undelivered| undelivered == name)
+        });
+        if !delivered {
+            let reason = "events are still to be delivered: verify again when nothing is written";
+            report.left_out.push(LeftOut::new(what(), reason));
+            continue;
+        }
+        let heads = parts.iter().map(|part| (part.id, &part.head)).collect();
+        published::compare(&**topics, name, declared, &heads, report).await?;
+    }
+    Ok(())
 }
 
 fn empty(version: &str, view: &PartView) -> ViewReport {

@@ -3,25 +3,41 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    derived_events::{DerivedEventDeclared, read_derived_event},
     effects::{EffectDeclared, read_effect},
     entities::{EntityDeclared, read_entity},
     event_types::{EventTypeDeclared, read_event_type},
     evolution::{Breaking, compatible, unreadable_versions},
     feature_views::{ViewDeclared, read_view},
     fields::{Fields, Given},
-    limits::{EFFECTS_MAX, ENTITIES_MAX, EVENT_TYPES_MAX, FEATURE_VIEWS_MAX, TOPOLOGY_BYTES_MAX},
+    limits::{
+        DERIVED_EVENTS_MAX, EFFECTS_MAX, ENTITIES_MAX, EVENT_TYPES_MAX, FEATURE_VIEWS_MAX,
+        PUBLICATIONS_MAX, SOURCES_MAX, TOPOLOGY_BYTES_MAX,
+    },
     link::{Known, link_view},
-    link_effects::{check_circles, link_effect},
+    link_effects::{check_effect_circles, link_effect},
+    link_flows::{check_circles, link_derived_event, link_publication},
     model::{EventType, FeatureView, Retention, Topology},
     paths::{default_schema_folder, schema_folder},
     problem::{Problem, Problems},
+    publications::{PublicationDeclared, read_publication},
     retention::read_retention,
     schemas::{place_in, read_schemas},
     source::{At, SourceFile},
+    sources::{SourceDeclared, link_source, read_source},
     yaml,
 };
 
-const SECTIONS: [&str; 5] = ["event_types", "entities", "feature_views", "retention", "effects"];
+const SECTIONS: [&str; 8] = [
+    "event_types",
+    "entities",
+    "feature_views",
+    "retention",
+    "derived_events",
+    "publications",
+    "sources",
+    "effects",
+];
 
 /// Reads all YAML files among `files`, and the schemas that they ask for.
 ///
@@ -52,17 +68,38 @@ pub fn check(
         .iter()
         .map(|view| (view.name.clone(), link_view(view, &known, &mut problems)))
         .collect();
+    check_circles(&declared.derived_events, &views, &mut problems);
+    let derived_events = declared
+        .derived_events
+        .iter()
+        .map(|derived| (derived.name.clone(), link_derived_event(derived, &known, &mut problems)));
+    let derived_events: BTreeMap<_, _> = derived_events.collect();
+    let publications = declared.publications.iter().map(|publication| {
+        (publication.name.clone(), link_publication(publication, &known, &mut problems))
+    });
+    let publications: BTreeMap<_, _> = publications.collect();
+    let sources: BTreeMap<_, _> = declared
+        .sources
+        .iter()
+        .map(|source| {
+            let written = publications.iter().filter_map(|(name, it)| Some((name, it.as_ref()?)));
+            (source.name.clone(), link_source(source, &known, written, &mut problems))
+        })
+        .collect();
     let effects = declared.effects.iter();
     let effects = effects
         .map(|effect| (effect.name.clone(), link_effect(effect, &known, &mut problems)))
         .collect();
-    check_circles(&declared.effects, &effects, &mut problems);
+    check_effect_circles(&declared.effects, &effects, &mut problems);
 
     let topology = Topology {
         event_types: whole(known.event_types),
         entities: whole(known.entities),
         feature_views: whole(views),
         retention: declared.retention.map(|(retention, _)| retention).unwrap_or_default(),
+        derived_events: whole(derived_events),
+        publications: whole(publications),
+        sources: whole(sources),
         effects: whole(effects),
     };
     check_size(&topology, &sorted, &mut problems);
@@ -75,6 +112,9 @@ struct Declared<'a> {
     entities: Vec<EntityDeclared<'a>>,
     views: Vec<ViewDeclared<'a>>,
     retention: Option<(Retention, At<'a>)>,
+    derived_events: Vec<DerivedEventDeclared<'a>>,
+    publications: Vec<PublicationDeclared<'a>>,
+    sources: Vec<SourceDeclared<'a>>,
     effects: Vec<EffectDeclared<'a>>,
     complete: bool,
 }
@@ -86,6 +126,9 @@ impl<'a> Declared<'a> {
             entities: Vec::new(),
             views: Vec::new(),
             retention: None,
+            derived_events: Vec::new(),
+            publications: Vec::new(),
+            sources: Vec::new(),
             effects: Vec::new(),
             complete: true,
         };
@@ -125,6 +168,15 @@ impl<'a> Declared<'a> {
         for entry in fields.entries("feature_views", problems) {
             self.views.push(read_view(entry, problems));
         }
+        for entry in fields.entries("derived_events", problems) {
+            self.derived_events.extend(read_derived_event(entry, problems));
+        }
+        for entry in fields.entries("publications", problems) {
+            self.publications.extend(read_publication(entry, problems));
+        }
+        for entry in fields.entries("sources", problems) {
+            self.sources.extend(read_source(entry, problems));
+        }
         if let Some(entry) = fields.entry("retention") {
             self.read_retention(entry, problems);
         }
@@ -149,6 +201,10 @@ impl<'a> Declared<'a> {
         keep_first("event type", &mut self.event_types, |it| (&it.name, it.at), problems);
         keep_first("entity", &mut self.entities, |it| (&it.name, it.at), problems);
         keep_first("feature view", &mut self.views, |it| (&it.name, it.at), problems);
+        let derived_events = &mut self.derived_events;
+        keep_first("derived event", derived_events, |it| (&it.name, it.at), problems);
+        keep_first("publication", &mut self.publications, |it| (&it.name, it.at), problems);
+        keep_first("source", &mut self.sources, |it| (&it.name, it.at), problems);
         keep_first("effect", &mut self.effects, |it| (&it.name, it.at), problems);
     }
 
@@ -156,8 +212,14 @@ impl<'a> Declared<'a> {
         let event_types = self.event_types.get(EVENT_TYPES_MAX).map(|it| it.at);
         let entities = self.entities.get(ENTITIES_MAX).map(|it| it.at);
         let views = self.views.get(FEATURE_VIEWS_MAX).map(|it| it.at);
+        let derived_events = self.derived_events.get(DERIVED_EVENTS_MAX).map(|it| it.at);
+        let publications = self.publications.get(PUBLICATIONS_MAX).map(|it| it.at);
+        let sources = self.sources.get(SOURCES_MAX).map(|it| it.at);
         let effects = self.effects.get(EFFECTS_MAX).map(|it| it.at);
         let found = [
+            (sources, "sources", SOURCES_MAX),
+            (derived_events, "derived events", DERIVED_EVENTS_MAX),
+            (publications, "publications", PUBLICATIONS_MAX),
             (event_types, "event types", EVENT_TYPES_MAX),
             (entities, "entities", ENTITIES_MAX),
             (views, "feature views", FEATURE_VIEWS_MAX),

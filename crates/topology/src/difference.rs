@@ -50,6 +50,15 @@ pub struct Differences {
     pub entities: Vec<Difference>,
     /// Feature views.
     pub feature_views: Vec<Difference>,
+    /// Derived events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub derived_events: Vec<Difference>,
+    /// Publications.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub publications: Vec<Difference>,
+    /// Sources.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Difference>,
     /// Effects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<Difference>,
@@ -62,16 +71,26 @@ impl Differences {
             event_types: of(&before.event_types, &after.event_types),
             entities: of(&before.entities, &after.entities),
             feature_views: of(&before.feature_views, &after.feature_views),
+            derived_events: of(&before.derived_events, &after.derived_events),
+            publications: of(&before.publications, &after.publications),
+            sources: of(&before.sources, &after.sources),
             effects: of(&before.effects, &after.effects),
         }
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.event_types.is_empty()
-            && self.entities.is_empty()
-            && self.feature_views.is_empty()
-            && self.effects.is_empty()
+        [
+            &self.event_types,
+            &self.entities,
+            &self.feature_views,
+            &self.derived_events,
+            &self.publications,
+            &self.sources,
+            &self.effects,
+        ]
+        .into_iter()
+        .all(Vec::is_empty)
     }
 }
 

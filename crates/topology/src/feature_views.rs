@@ -4,23 +4,30 @@ use std::collections::BTreeMap;
 
 use crate::{
     complaint::Complaint,
-    duration::{parse_duration, parse_moment},
     features::{DerivedDeclared, FeatureDeclared, Origin, read_derived, read_feature},
     fields::{Fields, Given, text},
     limits::FEATURES_MAX,
-    model::{ValueAt, Window},
+    model::ValueAt,
     names::check_name,
     pointers::parse_value_at,
     problem::Problems,
     source::At,
+    windows::{WindowDeclared, read_window},
     yaml::{Entry, Kind},
 };
 
-const KEYS: [&str; 9] =
-    ["description", "owner", "tags", "entity", "from", "keys", "window", "features", "derived"];
-const WINDOW_KEYS: [&str; 4] = ["tumbling", "hopping", "every", "origin"];
-/// In so many windows an event may lie: it changes a row in each.
-const HOPS_MAX: i64 = 400;
+const KEYS: [&str; 10] = [
+    "description",
+    "owner",
+    "tags",
+    "entity",
+    "from",
+    "keys",
+    "window",
+    "features",
+    "derived",
+    "results",
+];
 
 /// The word for values that are computed elsewhere.
 const WRITTEN: &str = "written";
@@ -54,7 +61,9 @@ pub(crate) struct ViewBody<'a> {
     /// Where join keys are found, as far as it is said.
     pub(crate) keys: Vec<KeyDeclared<'a>>,
     /// Its windows.
-    pub(crate) window: Option<Window>,
+    pub(crate) window: Option<WindowDeclared<'a>>,
+    /// The event type that tells their results.
+    pub(crate) results: Given<'a, String>,
     /// Its stored features.
     pub(crate) features: Vec<FeatureDeclared<'a>>,
     /// Its derived features.
@@ -108,13 +117,14 @@ fn read_body<'a>(fields: &Fields<'_, 'a>, problems: &mut Problems) -> ViewBody<'
         from,
         keys: read_keys(fields, problems),
         window: read_window(fields, problems),
+        results: fields.text("results", problems),
         features,
         derived,
     }
 }
 
 fn refuse_in_written(fields: &Fields<'_, '_>, problems: &mut Problems) {
-    for key in ["keys", "window"] {
+    for key in ["keys", "window", "results"] {
         if let Some(entry) = fields.entry(key) {
             let message = format!("{} is written elsewhere and takes no `{key}`", fields.what);
             problems.add(entry.at, message, "leave it out, or name an event type in `from`");
@@ -177,53 +187,4 @@ fn read_keys<'a>(fields: &Fields<'_, 'a>, problems: &mut Problems) -> Vec<KeyDec
         keys.push(KeyDeclared { name: entry.key.clone(), at: entry.at, value });
     }
     keys
-}
-
-fn read_window(fields: &Fields<'_, '_>, problems: &mut Problems) -> Option<Window> {
-    let entry = fields.entry("window")?;
-    let what = format!("`window` of {}", fields.what);
-    let window = Fields::read(what, entry.at, &entry.value, &WINDOW_KEYS, problems)?;
-    let origin = window.text("origin", problems).parse(problems, |text| parse_moment(&text));
-    if window.entry("hopping").is_some() || window.entry("every").is_some() {
-        return read_hopping(&window, origin.ok().unwrap_or(0), problems);
-    }
-    let help = "say how long a window is, as in { tumbling: 30d } or { hopping: 7d, every: 1d }";
-    let size = window
-        .needed_text("tumbling", help, problems)
-        .parse(problems, |text| parse_duration(&text));
-    Some(Window::Tumbling { size_ms: size.ok()?, origin_ms: origin.ok().unwrap_or(0) })
-}
-
-fn read_hopping(
-    window: &Fields<'_, '_>,
-    origin_ms: i64,
-    problems: &mut Problems,
-) -> Option<Window> {
-    let help =
-        "say how long a window is and how often one begins, as in { hopping: 7d, every: 1d }";
-    if let Some(tumbling) = window.entry("tumbling") {
-        let told = format!("{} is tumbling and hopping at once", window.what);
-        problems.add(tumbling.at, told, help);
-    }
-    let size = window
-        .needed_text("hopping", help, problems)
-        .parse(problems, |text| parse_duration(&text))
-        .ok();
-    let every = window.needed_text("every", help, problems).parse(problems, |text| {
-        let every = parse_duration(&text)?;
-        let help =
-            "a window is as long as some whole number of steps, as in { hopping: 7d, every: 1d }";
-        match size {
-            Some(size) if every <= 0 || size % every != 0 => Err(Complaint::new(
-                format!("windows of {size} ms can't begin every {every} ms"),
-                help,
-            )),
-            Some(size) if size / every > HOPS_MAX => Err(Complaint::new(
-                format!("an event would lie in {} windows, at most in {HOPS_MAX}", size / every),
-                "let windows begin less often",
-            )),
-            _ => Ok(every),
-        }
-    });
-    Some(Window::Hopping { size_ms: size?, every_ms: every.ok()?, origin_ms })
 }

@@ -12,6 +12,7 @@
 
 mod check;
 mod complaint;
+mod derived_events;
 mod difference;
 mod duration;
 mod effect;
@@ -23,21 +24,27 @@ mod evolution;
 mod feature_views;
 mod features;
 mod fields;
+mod filters;
 mod kinds;
 mod limits;
 mod link;
 mod link_effects;
 mod link_features;
+mod link_flows;
+mod link_windows;
 mod model;
 mod names;
 mod paths;
 mod pointers;
 mod problem;
+mod publications;
 mod retention;
 mod schemas;
 mod source;
+mod sources;
 mod steps;
 mod value_types;
+mod windows;
 mod yaml;
 
 pub use check::{check, check_against, schema_folders};
@@ -49,8 +56,12 @@ pub use effect::{
 pub use evolution::{Breaking, compatible, unreadable};
 pub use link_effects::causes_effects;
 pub use model::{
-    Aggregate, DerivedFeature, Entity, EventType, Feature, FeatureView, JoinKey, KeyType,
-    Retention, Topology, ValueAt, ValueType, ViewSource, Window,
+    Aggregate, DerivedEvent, DerivedFeature, Entity, EventType, Feature, FeatureView, JoinKey,
+    KeyType, Publication, Retention, Topology, ValueAt, ValueType, ViewSource, Window,
 };
 pub use problem::Problem;
 pub use source::SourceFile;
+pub use sources::{
+    Mapping, RECORD_BYTES_MAX, RecordData, RecordPlace, RecordTime, Source, SourceRecord, Start,
+    TimeUnit,
+};

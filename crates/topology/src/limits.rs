@@ -27,6 +27,21 @@ pub(crate) const FEATURES_MAX: usize = 500;
 /// Columns of one entity's key.
 pub(crate) const JOIN_KEYS_MAX: usize = 16;
 
+/// Derived event types in all.
+pub(crate) const DERIVED_EVENTS_MAX: usize = 1_000;
+
+/// Publications in all.
+pub(crate) const PUBLICATIONS_MAX: usize = 100;
+
+/// Values that a filter names for one place.
+pub(crate) const FILTER_VALUES_MAX: usize = 1_000;
+
+/// Hopping windows that an event may lie in: it changes a row in each.
+pub(crate) const HOPS_MAX: i64 = 400;
+
+/// Panes of a sliding window: a read merges all of them.
+pub(crate) const PANES_MAX: i64 = 1_000;
+
 /// Windows up to a century; beyond lies a slip of the pen.
 pub(crate) const DURATION_MS_MAX: i64 = 36_525 * 86_400_000;
 
@@ -54,6 +69,9 @@ pub(crate) const SCHEMA_FAULT_CHARS_MAX: usize = 300;
 /// The topology travels in one event, which may have 1 MiB with its envelope.
 pub(crate) const TOPOLOGY_BYTES_MAX: usize = 1000 * 1024;
 
+/// Sources in all: each has readers of its own for every partition of its topic.
+pub(crate) const SOURCES_MAX: usize = 100;
+
 /// Effects in all: each tick looks at each of them.
 pub(crate) const EFFECTS_MAX: usize = 200;
 
@@ -65,9 +83,6 @@ pub(crate) const BACKOFF_FACTOR_MAX: u32 = 100;
 
 /// How many of one effect run at once: each holds a connection or a process.
 pub(crate) const CONCURRENCY_MAX: u32 = 32;
-
-/// Values of one place in a filter.
-pub(crate) const FILTER_VALUES_MAX: usize = 100;
 
 /// Headers of one call.
 pub(crate) const HEADERS_MAX: usize = 50;

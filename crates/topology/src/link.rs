@@ -7,6 +7,7 @@ use crate::{
     features::Origin,
     fields::Given,
     link_features::{Payload, link_feature},
+    link_windows::link_windows,
     model::{Entity, EventType, FeatureView, ValueAt, ViewSource},
     names::suggest,
     problem::Problems,
@@ -51,6 +52,7 @@ pub(crate) fn link_view(
         (Origin::Events, Some(entity)) => link_keys(view.at, body, entity, payload, problems)?,
         _ => Vec::new(),
     };
+    let windows = link_windows(body, entity, &keys, known, problems)?;
     let source = match &body.from {
         Given::Value(..) if body.origin == Origin::Written => ViewSource::Written,
         Given::Value(name, _) => ViewSource::Events { event_type: name.clone(), keys },
@@ -63,13 +65,16 @@ pub(crate) fn link_view(
         tags: body.tags.clone(),
         entity: body.entity.clone().ok()?,
         source,
-        window: body.window.clone(),
+        window: windows.window,
+        lateness_ms: windows.lateness_ms,
+        results: windows.results,
         features: features.into_iter().collect::<Option<_>>()?,
         derived: derived.collect::<Option<_>>()?,
     })
 }
 
-fn find<'k, T>(
+/// What a name means, if it is declared; else that is told.
+pub(crate) fn find<'k, T>(
     name: &Given<'_, String>,
     what: &str,
     declared: &'k BTreeMap<String, Option<T>>,

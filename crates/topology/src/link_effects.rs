@@ -157,7 +157,7 @@ fn check_inputs(
 }
 
 /// Effects whose results cause each other would never end.
-pub(crate) fn check_circles(
+pub(crate) fn check_effect_circles(
     declared: &[EffectDeclared<'_>],
     effects: &BTreeMap<String, Option<Effect>>,
     problems: &mut Problems,

@@ -64,6 +64,12 @@ impl Payload<'_> {
         Ok(kinds.plain_type().map_or(Seen::Open, Seen::Plain))
     }
 
+    /// Whether anything can be found at a place.
+    pub(crate) fn check_place(self, value: &ValueAt) -> Result<(), Complaint> {
+        let ValueAt::Data(pointer) = value else { return Ok(()) };
+        self.see(pointer, None).map(|_| ())
+    }
+
     /// Whether a join key can be found at a place.
     pub(crate) fn check_key(self, value: &ValueAt, key_type: KeyType) -> Result<(), Complaint> {
         let ValueAt::Data(pointer) = value else { return Ok(()) };

@@ -23,6 +23,45 @@ pub struct Topology {
     /// What is done in the world, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub effects: BTreeMap<String, crate::Effect>,
+    /// Events that follow from events, by their type.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub derived_events: BTreeMap<String, DerivedEvent>,
+    /// What is published to topics of the users' own, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub publications: BTreeMap<String, Publication>,
+    /// Topics whose records are mapped to events, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, crate::Source>,
+}
+
+/// An event that follows from each event of a type: most often the same, under another subject, so that
+/// events of one key come together in one partition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DerivedEvent {
+    /// The type of the events that it follows from.
+    pub from: String,
+    /// Where its subject is found.
+    pub subject: ValueAt,
+    /// Only from events in which each of these places, JSON pointers into the data, holds one of its values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub when: BTreeMap<String, Vec<Value>>,
+    /// Its payload's fields, and where each is found; the whole payload if missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<BTreeMap<String, ValueAt>>,
+}
+
+/// Events that are published to a topic of the users' own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publication {
+    /// Who reads it, and for what.
+    pub description: String,
+    /// The types that are published.
+    pub events: Vec<String>,
+    /// The Kafka topic.
+    pub topic: String,
+    /// Its brokers; those of the log if missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brokers: Option<String>,
 }
 
 /// How long the past is kept. The default keeps all of it.
@@ -97,6 +136,13 @@ pub struct FeatureView {
     pub source: ViewSource,
     /// A row per window of event time, or one row for all time.
     pub window: Option<Window>,
+    /// For how many milliseconds past a window's end, by the watermark, its events are still folded into
+    /// it; windows never close if it is missing, and every event is folded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lateness_ms: Option<i64>,
+    /// The event type that tells the rows of windows as they close.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub results: Option<String>,
     /// The stored features, in the order of their columns.
     pub features: Vec<Feature>,
     /// Features computed at read from the stored ones, in the order of their columns.
@@ -149,6 +195,20 @@ pub enum Window {
         every_ms: i64,
         /// A moment at which a window starts, in milliseconds since 1970.
         origin_ms: i64,
+    },
+    /// One window that ends at the read's time: kept as panes, which are merged when it is read.
+    Sliding {
+        /// The size, a multiple of the pane's.
+        size_ms: i64,
+        /// The size of a pane.
+        pane_ms: i64,
+        /// A moment at which a pane starts, in milliseconds since 1970.
+        origin_ms: i64,
+    },
+    /// Events of one entity of which each is near the one before; each session has its own length.
+    Session {
+        /// The longest time between an event and the next one of its session.
+        gap_ms: i64,
     },
 }
 

@@ -56,6 +56,33 @@ pub(crate) fn check_event_type(name: &str) -> Result<(), Complaint> {
     Ok(())
 }
 
+/// Whether a text can name a Kafka topic.
+pub(crate) fn check_topic(topic: String) -> Result<String, Complaint> {
+    /// Kafka's own bound.
+    const TOPIC_BYTES_MAX: usize = 249;
+    let lawful = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let named = !topic.is_empty() && topic.len() <= TOPIC_BYTES_MAX && topic.chars().all(lawful);
+    if named && topic != "." && topic != ".." {
+        return Ok(topic);
+    }
+    let help = format!("use letters, digits, `.`, `_` and `-`, at most {TOPIC_BYTES_MAX}");
+    Err(Complaint::new(format!("`{topic}` is not a topic's name"), help))
+}
+
+/// Whether a text names Kafka brokers.
+pub(crate) fn check_brokers(brokers: String) -> Result<String, Complaint> {
+    let has_port = |broker: &str| {
+        broker.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.trim().is_empty() && port.trim().parse::<u16>().is_ok_and(|port| port > 0)
+        })
+    };
+    if brokers.split(',').all(has_port) {
+        return Ok(brokers);
+    }
+    let help = "write HOST:PORT, or several with commas between";
+    Err(Complaint::new(format!("`{brokers}` names no brokers"), help))
+}
+
 fn is_word(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')

@@ -115,7 +115,7 @@ fn read_step(node: &Node<'_>, problems: &mut Problems) -> Option<Step> {
 }
 
 /// A YAML value as JSON. A scalar that is JSON is that; any other is text.
-fn json(node: &Node<'_>) -> Option<Value> {
+pub(crate) fn json(node: &Node<'_>) -> Option<Value> {
     match &node.kind {
         Kind::Nothing => Some(Value::Null),
         Kind::Text(text) => {

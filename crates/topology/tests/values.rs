@@ -86,9 +86,9 @@ fn windows_may_begin_more_often_than_they_are_long() {
     for (window, told) in [
         ("{ hopping: 7d }", "every"),
         ("{ every: 1d }", "hopping"),
-        ("{ hopping: 7d, every: 2d }", "can't begin every"),
-        ("{ hopping: 1d, every: 7d }", "can't begin every"),
-        ("{ hopping: 365d, every: 1m }", "an event would lie in 525600 windows"),
+        ("{ hopping: 7d, every: 2d }", "is not some whole number of times"),
+        ("{ hopping: 1d, every: 7d }", "is not some whole number of times"),
+        ("{ hopping: 365d, every: 1m }", "a window would have 525600 parts"),
         ("{ hopping: 7d, every: 1d, tumbling: 7d }", "tumbling and hopping at once"),
     ] {
         let yaml = format!("{HEAD}{VIEW}{features}    window: {window}\n");

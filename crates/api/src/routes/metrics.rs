@@ -36,6 +36,8 @@ pub(crate) async fn metrics(State(state): State<ApiState>) -> Result<Response, P
         clock: clock.map(|clock| clock.time),
         partitions,
         builds: engine.builds(),
+        sources: engine.sources(),
+        publications: engine.publications(),
         // What can't be read is left out of one scrape.
         effects: engine.effect_totals().unwrap_or_default(),
     };

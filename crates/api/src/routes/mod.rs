@@ -10,10 +10,12 @@ mod metrics;
 mod openapi;
 mod outcome;
 mod plan_post;
+mod publications_get;
 mod receipt;
 mod scan;
 mod shown;
 mod snapshots;
+mod sources_get;
 mod sql;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -29,6 +31,8 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(snapshots::post_snapshots, snapshots::get_snapshots))
         .routes(routes!(log_trim_post::post_log_trim))
         .routes(routes!(builds_get::get_builds))
+        .routes(routes!(publications_get::get_publications))
+        .routes(routes!(sources_get::get_sources))
         .routes(routes!(plan_post::post_plan))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))

@@ -7,9 +7,11 @@ use std::{
 };
 
 use anyhow::Context as _;
-use headwater_event::{Event, Refusal, decode_structured, limits::EVENT_BYTES_MAX};
+use headwater_event::{Event, Refusal, decode_structured};
+use headwater_topology::RECORD_BYTES_MAX;
 use tokio::sync::mpsc;
 
+use super::mapped::Mapped;
 use crate::exit::misuse;
 
 /// A batch: enough that one sync serves many, few enough that progress is seen.
@@ -18,7 +20,7 @@ const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// Batches that wait for the sender: one while another is on its way.
 const BATCHES_AHEAD: usize = 1;
 /// What is kept of a line; a longer one is too large whatever it holds.
-const LINE_BYTES_MAX: usize = EVENT_BYTES_MAX + 1;
+const LINE_BYTES_MAX: usize = RECORD_BYTES_MAX + 1;
 const BUFFER_BYTES: usize = 256 * 1024;
 /// Some editors begin a file with it.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -48,6 +50,8 @@ pub(crate) struct Batch {
     pub(crate) lines: Vec<Line>,
     /// Lines that are no events, and why.
     pub(crate) refused: Vec<(u64, Refusal)>,
+    /// Lines that a source passes over.
+    pub(crate) passed_over: u64,
     /// The bytes read up to here.
     pub(crate) read_bytes: u64,
 }
@@ -59,8 +63,8 @@ pub(crate) struct Input {
     bytes: Option<u64>,
 }
 
-/// Opens a file, or standard input.
-pub(crate) fn open(file: Option<&Path>) -> anyhow::Result<Input> {
+/// Opens a file, or standard input, whose lines are events, or what a source maps to events.
+pub(super) fn open(file: Option<&Path>, mapped: Option<Mapped>) -> anyhow::Result<Input> {
     let (reader, bytes): (Box<dyn io::Read + Send>, _) = match file {
         None => (Box::new(io::stdin()), None),
         Some(path) => {
@@ -80,7 +84,7 @@ pub(crate) fn open(file: Option<&Path>) -> anyhow::Result<Input> {
     // Not waited for: a pipe that never ends must not hold the end of the process.
     std::thread::Builder::new()
         .name("read-lines".to_owned())
-        .spawn(move || read(reader, &sender))?;
+        .spawn(move || read(reader, mapped.as_ref(), &sender))?;
     Ok(Input { batches, bytes })
 }
 
@@ -97,7 +101,7 @@ impl Input {
     }
 }
 
-fn read(mut reader: impl BufRead, to: &mpsc::Sender<io::Result<Batch>>) {
+fn read(mut reader: impl BufRead, mapped: Option<&Mapped>, to: &mpsc::Sender<io::Result<Batch>>) {
     let mut batch = Batch::default();
     let (mut number, mut bytes) = (0, 0);
     loop {
@@ -114,8 +118,16 @@ fn read(mut reader: impl BufRead, to: &mpsc::Sender<io::Result<Batch>>) {
             continue;
         }
         bytes += json.len();
-        match decode_structured(json) {
-            Ok(event) => batch.lines.push(Line { number, json: json.to_vec(), event }),
+        let event = match mapped {
+            None => decode_structured(json).map(Some),
+            Some(mapped) => mapped.map(number, json),
+        };
+        match event {
+            Ok(Some(event)) if mapped.is_none() => {
+                batch.lines.push(Line { number, json: json.to_vec(), event });
+            }
+            Ok(Some(event)) => batch.lines.push(Line { number, ..Line::of_event(event) }),
+            Ok(None) => batch.passed_over += 1,
             Err(refusal) => batch.refused.push((number, refusal)),
         }
         if batch.lines.len() + batch.refused.len() >= BATCH_EVENTS_MAX || bytes >= BATCH_BYTES_MAX {
@@ -126,7 +138,7 @@ fn read(mut reader: impl BufRead, to: &mpsc::Sender<io::Result<Batch>>) {
             bytes = 0;
         }
     }
-    if !batch.lines.is_empty() || !batch.refused.is_empty() {
+    if !batch.lines.is_empty() || !batch.refused.is_empty() || batch.passed_over > 0 {
         let _ = to.blocking_send(Ok(batch));
     }
 }
@@ -148,7 +160,7 @@ mod tests {
 
     fn batches(text: &[u8]) -> Vec<Batch> {
         let (sender, mut receiver) = mpsc::channel(100);
-        read(text, &sender);
+        read(text, None, &sender);
         drop(sender);
         std::iter::from_fn(|| receiver.blocking_recv()).map(Result::unwrap).collect()
     }

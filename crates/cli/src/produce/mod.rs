@@ -5,6 +5,7 @@
 
 mod became;
 mod input;
+mod mapped;
 mod send;
 mod summary;
 
@@ -29,10 +30,13 @@ const BAR_AFTER_BATCHES: u64 = 2;
 #[command(after_help = "EXAMPLES:\n  \
     headwater produce events.jsonl\n  \
     my-app | headwater produce - --url http://127.0.0.1:7070\n  \
-    headwater produce events.jsonl --ack written --json\n\n\
+    headwater produce events.jsonl --ack written --json\n  \
+    headwater produce --source payments payments.jsonl --topology topology --dry-run\n\n\
     Each line is one CloudEvent in JSON. If a server runs on the data folder, it is sent the events;\n\
     else the folder is opened by this command itself. Running it again is harmless: events that are\n\
-    on the log already are known by source and id. Exit code 0: all were accepted.")]
+    on the log already are known by source and id. With --source, each line is plain JSON, mapped as a\n\
+    source of the topology maps its topic's records; the file's name and the line stand for topic and\n\
+    offset. Exit code 0: all were accepted.")]
 pub(crate) struct ProduceArgs {
     /// The file; `-`, or nothing, reads standard input
     #[arg(value_name = "FILE")]
@@ -42,6 +46,15 @@ pub(crate) struct ProduceArgs {
     /// What to wait for: written, durable or folded
     #[arg(long, value_name = "ACK", default_value_t = Ack::Folded)]
     ack: Ack,
+    /// Map plain JSON lines as this source of the topology does
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// With --source, the folder of its topology [default: the topology that holds]
+    #[arg(long, value_name = "DIR", requires = "source")]
+    topology: Option<PathBuf>,
+    /// With --source, print the events and send nothing
+    #[arg(long, requires = "source")]
+    dry_run: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -50,7 +63,23 @@ pub(crate) struct ProduceArgs {
 /// Runs the command.
 pub(crate) async fn run(args: ProduceArgs) -> anyhow::Result<Exit> {
     let file = args.file.filter(|file| file.as_os_str() != "-");
-    let mut input = input::open(file.as_deref())?;
+    let mapped = match &args.source {
+        None => None,
+        Some(name) => {
+            let dir = args.topology.as_deref();
+            match mapped::Mapped::find(name, dir, &args.target, file.as_deref()).await? {
+                Ok(mapped) => Some(mapped),
+                Err(exit) => return Ok(exit),
+            }
+        }
+    };
+    let mut input = input::open(file.as_deref(), mapped)?;
+    if args.dry_run {
+        let mut summary = Summary::new(args.ack);
+        mapped::show(&mut input, &mut summary).await?;
+        eprintln!("{}", summary.to_json());
+        return Ok(if summary.all_accepted() { Exit::Done } else { Exit::No });
+    }
     let sender = Sender::open(&args.target).await?;
     let mut summary = Summary::new(args.ack);
     let produced = produce(&mut input, &sender, args.ack, &mut summary).await;
@@ -74,6 +103,7 @@ async fn produce(
     let mut batches = 0;
     while let Some(batch) = input.next().await {
         let batch = batch?;
+        summary.pass_over(batch.passed_over);
         for (line, refusal) in batch.refused {
             summary.add(line, Became::Refused(Why::of(&refusal)));
         }

@@ -20,6 +20,8 @@ pub(crate) struct Summary {
     ack: Ack,
     started: Instant,
     counts: BTreeMap<&'static str, u64>,
+    /// Lines that a source passes over.
+    passed_over: u64,
     /// By what became of the events, and why.
     reasons: BTreeMap<(&'static str, String), Reason>,
 }
@@ -45,7 +47,7 @@ impl Summary {
     /// An empty one.
     pub(crate) fn new(ack: Ack) -> Self {
         let (counts, reasons) = (BTreeMap::new(), BTreeMap::new());
-        Self { ack, started: Instant::now(), counts, reasons }
+        Self { ack, started: Instant::now(), counts, passed_over: 0, reasons }
     }
 
     /// Counts one event.
@@ -71,6 +73,11 @@ impl Summary {
             entry.lines.push(line);
             entry.lines.sort_unstable();
         }
+    }
+
+    /// Counts lines that become no events.
+    pub(crate) fn pass_over(&mut self, lines: u64) {
+        self.passed_over += lines;
     }
 
     /// How many events there were.
@@ -101,6 +108,7 @@ impl Summary {
             .collect();
         let mut summary = json!({
             "events": self.events(),
+            "passed_over": self.passed_over,
             "ack": self.ack.to_string(),
             "seconds": self.started.elapsed().as_secs_f64(),
             "reasons": reasons,
@@ -114,9 +122,12 @@ impl Summary {
     /// For people.
     pub(crate) fn print(&self) -> anyhow::Result<()> {
         let shown = OUTCOMES.iter().filter(|o| **o == ACCEPTED || self.count(o) > 0);
-        let parts: Vec<String> = shown
+        let mut parts: Vec<String> = shown
             .map(|outcome| format!("{} {outcome}", output::thousands(self.count(outcome))))
             .collect();
+        if self.passed_over > 0 {
+            parts.push(format!("{} passed over", output::counted(self.passed_over, "line")));
+        }
         let took = self.started.elapsed();
         let events = output::counted(self.events(), "event");
         output::line(format!("{events} in {took:.1?} (ack {}): {}", self.ack, parts.join(", ")))?;

@@ -33,6 +33,7 @@ pub(crate) enum ReplayCommand {
     headwater replay verify --data headwater-data --json\n  \
     headwater replay verify --as-of 1997-06-30\n  \
     headwater replay verify --as-of 0:123,1:88,control:7\n  \
+    headwater replay verify --topics                 what was published to your own topics as well\n  \
     headwater replay verify --from restored          only what came after a snapshot is folded again\n\n\
     Compares the digest that the store kept, the digest of the rows on disk and the digest of a\n\
     replay of the log, and every stored byte. The report tells what could not be compared, and why.\n\
@@ -47,6 +48,12 @@ pub(crate) struct VerifyArgs {
     /// Start from the stores in this data folder, such as a restored snapshot, instead of from nothing
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
+    /// Read the topics of publications, too, and compare what is there with what the replay would publish
+    #[arg(long)]
+    topics: bool,
+    /// A file of librdkafka's properties for topics at other brokers than the log's
+    #[arg(long, value_name = "FILE", requires = "topics")]
+    topics_config: Option<PathBuf>,
     /// How many partitions are folded at once [default: the number of cores]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
@@ -93,6 +100,10 @@ async fn verify(args: VerifyArgs) -> anyhow::Result<Report> {
         from: args.from.map_or(From::Start, From::Store),
         as_of,
         scratch: scratch.path().to_owned(),
+        topics: match args.topics {
+            true => Some(dir.topics(args.topics_config.as_deref())?),
+            false => None,
+        },
         threads: args.threads.unwrap_or_else(threads_default),
         watch: bars.watch(),
         stop: stop.clone(),

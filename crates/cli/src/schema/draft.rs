@@ -32,6 +32,28 @@ pub(crate) fn files(event_type: &str, seen: &Seen, entity: &Entity) -> Vec<(Stri
     ]
 }
 
+/// The section of a topology by which a topic of such objects becomes events; `None` if they were events.
+pub(crate) fn source(
+    event_type: &str,
+    seen: &Seen,
+    entity: &Entity,
+    topic: &str,
+) -> Option<String> {
+    if seen.event.is_some() {
+        return None;
+    }
+    let subject = entity.at.as_deref().unwrap_or("key");
+    let mut times = seen.data.properties().filter(|(_, shape, all)| *all && shape.is_time());
+    let time = times.next().map(|(name, ..)| pointer(name)).unwrap_or_else(|| "record".to_owned());
+    let name = name_of(&event_type.replace('.', "_"));
+    Some(format!(
+        "sources:\n  {name}:\n    description: To be told.\n    topic: {topic}\n    \
+         event_type: {event_type}\n    subject: {}\n    time: {}\n",
+        json!(subject),
+        json!(time),
+    ))
+}
+
 fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }

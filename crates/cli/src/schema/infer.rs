@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    draft::{Entity, files, name_of, pointer},
+    draft::{Entity, files, name_of, pointer, source},
     lines::{Found, Seen, read},
 };
 use crate::{
@@ -30,7 +30,8 @@ const EXAMPLE_CHARS: usize = 28;
     kcat -C -t orders -e | headwater schema infer - --type app.order.placed --out my-app\n\n\
     Reads JSON lines and writes, for each event type, a schema that takes all of them, a sample, and a\n\
     topology with one view: counts, sums of numbers, last values of the rest. A draft to be read and\n\
-    corrected, checked as `headwater topology check` does. Files that are there are kept.")]
+    corrected, checked as `headwater topology check` does. Files that are there are kept. For plain\n\
+    objects the section `sources` is told by which their topic becomes such events.")]
 pub(crate) struct InferArgs {
     /// A file of JSON lines, or - for standard input
     file: PathBuf,
@@ -60,13 +61,14 @@ pub(super) fn run(args: &InferArgs) -> anyhow::Result<Exit> {
         let place = args.file.display();
         return Err(misuse(format!("{place} holds no event: it needs a JSON object on each line")));
     }
-    let mut drafted = Vec::new();
+    let (mut drafted, mut sources) = (Vec::new(), Vec::new());
     for (event_type, seen) in &found.types {
         if event_type.starts_with("headwater.") {
             continue;
         }
         let entity = entity.clone().unwrap_or_else(|| guess(seen));
         drafted.extend(files(event_type, seen, &entity));
+        sources.extend(source(event_type, seen, &entity, &topic_of(&args.file)));
     }
     let (written, kept) = write(&args.out, &drafted)?;
     let problems = match topology::load(&args.out.join("topology"))? {
@@ -78,16 +80,29 @@ pub(super) fn run(args: &InferArgs) -> anyhow::Result<Exit> {
             "read": found.read, "passed_over": found.passed_over,
             "types": found.types.iter().map(|(name, seen)| (name.clone(), json!(seen.data.seen)))
                 .collect::<serde_json::Map<_, _>>(),
-            "written": written, "kept": kept, "problems": problems.len(),
+            "written": written, "kept": kept, "problems": problems.len(), "sources": sources,
         }))?;
     } else {
         tell(&found, &written, &kept)?;
+        for source in sources {
+            output::line("\nif these come from a Kafka topic, add it to the topology:\n")?;
+            output::line(source)?;
+        }
     }
     if problems.is_empty() {
         return Ok(Exit::Done);
     }
     topology::print_problems(&problems, args.json)?;
     Ok(Exit::No)
+}
+
+/// A topic's name to begin with: the file's.
+fn topic_of(file: &Path) -> String {
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let stem = stem.filter(|stem| stem != "-").unwrap_or_else(|| "topic".to_owned());
+    let lawful =
+        |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' };
+    stem.chars().map(lawful).collect()
 }
 
 fn entity(text: &str) -> anyhow::Result<Entity> {

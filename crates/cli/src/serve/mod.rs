@@ -65,6 +65,9 @@ pub(crate) struct ServeArgs {
     /// A file of librdkafka's properties, key=value a line, such as those of TLS and SASL
     #[arg(long, value_name = "FILE")]
     log_config: Option<PathBuf>,
+    /// A file of librdkafka's properties for topics of sources at other brokers than the log's
+    #[arg(long, value_name = "FILE")]
+    source_config: Option<PathBuf>,
     /// Where sealed history is kept besides the data folder: s3://BUCKET/PREFIX or a folder, for this data
     /// folder alone [default: as the folder remembers, else nowhere]
     #[arg(long, value_name = "PLACE")]
@@ -154,6 +157,7 @@ async fn open(
     let place = dir.path().display();
     let mut config = EngineConfig::new(dir.path());
     config.opened_at = args.opened_at;
+    config.topics = Some(dir.topics(args.source_config.as_deref())?);
     config.clock = match args.clock {
         Clock::Live => ClockMode::Live,
         Clock::Given => ClockMode::Given,

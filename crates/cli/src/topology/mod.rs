@@ -15,6 +15,7 @@ use headwater_query::{Limits, Sql};
 use headwater_topology::{EffectTrigger, Problem, SourceFile, Topology, ViewSource, check_against};
 use serde_json::json;
 
+pub(crate) use self::held::held;
 use crate::{
     exit::Exit,
     output::{self, Align, TextTable, printable},
@@ -143,7 +144,7 @@ async fn load_for(
         Ok(topology) => topology,
         Err(problems) => return Ok(Err(problems)),
     };
-    let held = if may_be_new && target.is_new() { None } else { held::held(target).await? };
+    let held = if may_be_new && target.is_new() { None } else { held(target).await? };
     let problems =
         held.as_ref().map(|held| check_against(&files, &topology, held)).unwrap_or_default();
     Ok(match problems.is_empty() {
@@ -231,6 +232,10 @@ fn print_declared(topology: &Topology) -> anyhow::Result<()> {
         let features = output::counted(u64::try_from(count).unwrap_or(u64::MAX), "feature");
         let of = format!("{} from {source}, {features}", view.entity);
         table.row(["feature view", name, &of, &view.description]);
+    }
+    for (name, source) in &topology.sources {
+        let of = format!("{} from topic {}", source.event_type, source.topic);
+        table.row(["source", name, &of, &source.description]);
     }
     for (name, effect) in &topology.effects {
         let of = match &effect.trigger {

@@ -69,9 +69,15 @@ fn print(plan: &Plan) -> anyhow::Result<()> {
         output::line(format!("nothing would change: topology {} holds", plan.hash))?;
         return Ok(());
     }
-    let plain =
-        [("event type", &plan.event_types), ("entity", &plan.entities), ("effect", &plan.effects)];
-    for (what, differences) in plain {
+    let declared = [
+        ("event type", &plan.event_types),
+        ("entity", &plan.entities),
+        ("source", &plan.sources),
+        ("derived event", &plan.derived_events),
+        ("publication", &plan.publications),
+        ("effect", &plan.effects),
+    ];
+    for (what, differences) in declared {
         for difference in differences {
             print_declared(what, difference, "")?;
         }

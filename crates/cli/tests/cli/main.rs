@@ -24,6 +24,7 @@ mod run;
 mod schema;
 mod serve;
 mod snapshot;
+mod sources;
 mod topology;
 mod trim;
 mod views;

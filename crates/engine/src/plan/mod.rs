@@ -43,6 +43,15 @@ pub struct Plan {
     pub entities: Vec<Difference>,
     /// Feature views that are declared otherwise, or folded otherwise for what they rest on.
     pub feature_views: Vec<ViewPlan>,
+    /// Sources that are declared otherwise.
+    #[serde(default)]
+    pub sources: Vec<Difference>,
+    /// Derived events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub derived_events: Vec<Difference>,
+    /// Publications.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub publications: Vec<Difference>,
     /// Effects that are declared otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<Difference>,
@@ -113,10 +122,9 @@ pub struct FeatureDifference {
 impl Plan {
     /// Whether applying would change nothing.
     pub fn is_empty(&self) -> bool {
-        self.event_types.is_empty()
-            && self.entities.is_empty()
-            && self.feature_views.is_empty()
-            && self.effects.is_empty()
+        let flows = [&self.derived_events, &self.publications, &self.effects];
+        let declared = [&self.event_types, &self.entities, &self.sources].into_iter().chain(flows);
+        declared.into_iter().all(Vec::is_empty) && self.feature_views.is_empty()
     }
 }
 
@@ -226,6 +234,9 @@ async fn plan_at(
         event_types: declared.event_types,
         entities: declared.entities,
         feature_views: views(holds, &would, declared.feature_views),
+        sources: declared.sources,
+        derived_events: declared.derived_events,
+        publications: declared.publications,
         effects: declared.effects,
     };
     let pairs: BTreeMap<&str, (&CompiledView, &CompiledView)> = plan

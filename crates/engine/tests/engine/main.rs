@@ -10,7 +10,9 @@
 
 mod backfill;
 mod kafka_clients;
+mod live;
 mod past;
 mod place;
+mod sources;
 mod story;
 mod succession;

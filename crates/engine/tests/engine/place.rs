@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use headwater_engine::{Ack, Engine, EngineConfig, Submitted, open_moment};
 use headwater_event::{Event, payload::ClockMode};
 use headwater_fold::Outcome;
-use headwater_log::{EventLog, MemoryLog, ReadLimits};
+use headwater_log::{EventLog, MemoryLog, ReadLimits, Topics};
 use headwater_log_embedded::{EmbeddedLog, Options};
 use headwater_log_kafka::{KafkaConfig, KafkaLog, testing::TestBroker};
 use headwater_query::{Limits, Moment, QueryOptions, Sql};
@@ -94,20 +94,32 @@ impl Place {
         self.try_open_with(self.log(false).await, 2, limits).await.unwrap()
     }
 
+    /// An engine that reads the topics of its sources.
+    pub(crate) async fn try_open_reading(
+        &self,
+        log: Arc<dyn EventLog>,
+        topics: Arc<dyn Topics>,
+    ) -> headwater_engine::Result<Engine> {
+        let config = EngineConfig { topics: Some(topics), ..self.config() };
+        Engine::open(log, self.stores(Access::ReadWrite), config).await
+    }
+
     async fn try_open_with(
         &self,
         log: Arc<dyn EventLog>,
         builders: usize,
         fold_limits: ReadLimits,
     ) -> headwater_engine::Result<Engine> {
-        let config = EngineConfig {
-            builders,
-            fold_limits,
+        let config = EngineConfig { builders, fold_limits, ..self.config() };
+        Engine::open(log, self.stores(Access::ReadWrite), config).await
+    }
+
+    fn config(&self) -> EngineConfig {
+        EngineConfig {
             clock: ClockMode::Given,
             opened_at: Some("1997-01-01T00:00:00Z".parse().unwrap()),
             ..EngineConfig::new(self.dir.path())
-        };
-        Engine::open(log, self.stores(Access::ReadWrite), config).await
+        }
     }
 
     /// The digests of all tables that hold rows, of a folder without a server.

@@ -8,6 +8,7 @@ mod effect;
 mod feature;
 mod registry;
 mod serving;
+mod source;
 mod system;
 mod tracking;
 
@@ -24,10 +25,12 @@ pub use registry::{
 pub use serving::{
     LabelObserved, PredictionMade, RolloutChangeRequested, RolloutChanged, TrafficShare,
 };
+pub use source::{SourceAdvanced, SourcePartition, SourceRecordRefused};
 pub use system::{
     ClockMode, ClockTickRequested, ClockTicked, LogOpened, LogTrimmed, OriginPosition,
-    RequestRejected, RulesRaised, TopologyApplied, TopologyApplyRequested, ViewActivated,
-    ViewBuilt, ViewPartitionBuilt, ViewVersion, WriterClaimed,
+    PublicationDelivered, RequestRejected, RulesRaised, TickContinued, TopologyApplied,
+    TopologyApplyRequested, ViewActivated, ViewBuilt, ViewPartitionBuilt, ViewVersion,
+    WriterClaimed,
 };
 pub use tracking::{
     Artifact, ExperimentCreateRequested, ExperimentCreated, METRICS_MAX, Metric, MetricLogged,

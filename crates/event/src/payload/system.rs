@@ -62,6 +62,28 @@ pub struct ClockTicked {
     pub watermark: Timestamp,
 }
 
+/// `headwater.tick.continued`: a tick ended more windows than one record closes; this one closes more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TickContinued {
+    /// The tick.
+    #[schemars(range(min = 1))]
+    pub n: u64,
+}
+
+/// `headwater.publication.delivered`: all that this partition gives to a publication, up to this place in its
+/// sequence, is in the topic. Written by the active process to each partition, at most once a second.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublicationDelivered {
+    /// The publication.
+    pub publication: String,
+    /// The offset of the last event that is there.
+    pub offset: u64,
+    /// Its index among what follows from that record.
+    pub index: u32,
+}
+
 /// `headwater.writer.claimed`: a process becomes the active one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,8 @@
 //! What the log itself has to tell: records that are no events, refused events, topologies.
 
-use headwater_event::{Event, Record, Refusal, limits::DEAD_LETTER_BYTES_MAX};
+use headwater_event::{
+    Event, Record, Refusal, Timestamp, limits::DEAD_LETTER_BYTES_MAX, payload::SourceRecordRefused,
+};
 
 use crate::{Json, table::table};
 
@@ -68,7 +70,70 @@ table! {
     }
 }
 
+table! {
+    /// Events that came too late for a window of a view whose windows close, a row a window; of each view those of the version that its name reads.
+    LateEvent in "log"."late_events" keyed by Position (
+    ) {
+        /// The feature view.
+        view: String,
+        /// The first moment of the window.
+        window_start: Timestamp,
+        /// The first moment after the window.
+        window_end: Timestamp,
+        /// The watermark when the event came: the window's end and its lateness lie before.
+        watermark: Timestamp,
+        /// The event's type.
+        event_type: String,
+        /// What the event was about.
+        subject: String,
+        /// When it happened.
+        event_time: Timestamp,
+        /// The payload.
+        data: Json,
+    }
+}
+
+table! {
+    /// How far each partition of each source's topic is read, and what became of its records; events of it may be on the log that are not counted yet.
+    SourcePosition in "log"."sources" keyed by Key (
+        /// The source.
+        source: String,
+        /// The topic that it reads.
+        topic: String,
+        /// The topic's partition.
+        partition: i64,
+    ) {
+        /// The first offset that is not read.
+        next_offset: i64,
+        /// Records that became events, repeats among them.
+        mapped: i64,
+        /// Records that the source passes over.
+        passed_over: i64,
+        /// Records that could not be mapped, or that the edge refused: rows of `dead_letters`.
+        refused: i64,
+        /// Offsets that the topic's retention took before they were read.
+        lost: i64,
+        /// When it was told last.
+        advanced_at: Timestamp,
+    }
+}
+
 impl DeadLetter {
+    /// The letter of a record of a source's topic.
+    pub fn of_source(refused: &SourceRecordRefused) -> Self {
+        let SourceRecordRefused { source, topic, partition, offset, detail, .. } = refused;
+        Self {
+            reason: refused.reason.clone(),
+            detail: format!("source {source}, {topic}/{partition}/{offset}: {detail}"),
+            advice: refused.advice().to_owned(),
+            event_type: Some(refused.event_type.clone()),
+            key: refused.key.clone(),
+            raw: refused.kept_value(),
+            raw_bytes: i64::try_from(refused.value_bytes).unwrap_or(i64::MAX),
+            raw_hash: refused.value_hash.clone(),
+        }
+    }
+
     /// The letter of a record.
     pub fn of_record(record: &Record, event_type: Option<String>, refusal: &Refusal) -> Self {
         let value = record.body.value.as_deref();

@@ -16,6 +16,8 @@ pub fn built_in_tables() -> Vec<&'static Table> {
         log::Rejection::table(),
         log::AppliedTopology::table(),
         log::LogOrigin::table(),
+        log::LateEvent::table(),
+        log::SourcePosition::table(),
         features::FeatureViewRow::table(),
         features::FeatureViewVersion::table(),
         tracking::Experiment::table(),

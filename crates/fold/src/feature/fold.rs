@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use headwater_event::{Event, Reason, Refusal, payload::FeatureWritten};
-use headwater_topology::{KeyType, ValueAt, ValueType, ViewSource};
+use headwater_topology::{KeyType, ValueAt, ValueType, ViewSource, Window};
 
 use super::{
-    FeatureColumns,
+    closing::{Closer, columns},
+    session,
     typed::{typed, value_at},
-    windows_of,
+    windows::windows_of,
 };
 use crate::{
-    ColumnType, CompiledView, Fold, FoldError, Row, Shown, StoredRow, StoredRows, Value, rows::Put,
+    ColumnType, CompiledView, Fold, FoldError, Row, StoredRow, StoredRows, Value, rows::Put,
 };
 
 /// The versions of views that an event may change.
@@ -35,6 +36,17 @@ impl<'a> Views<'a> {
     fn coming(self, name: &str) -> Option<&'a CompiledView> {
         self.coming.iter().find(|view| view.table.name == name)
     }
+
+    /// Whether this version speaks for its view: it is the one that the name reads, or the declared one if
+    /// there is none yet.
+    pub(crate) fn decides(self, view: &CompiledView) -> bool {
+        self.serving(&view.table.name).is_none_or(|serving| std::ptr::eq(serving, view))
+    }
+
+    /// The versions that are kept up to date.
+    pub(crate) fn live(self) -> impl Iterator<Item = &'a CompiledView> {
+        self.serving.iter().chain(self.coming.iter().filter(|view| view.live))
+    }
 }
 
 /// Folds an app's event into every view declared from its type.
@@ -45,8 +57,7 @@ pub(crate) fn fold_app_event<R: StoredRows>(
     fold: &mut Fold<'_, R>,
     views: Views<'_>,
 ) -> Result<(), FoldError> {
-    let live = views.coming.iter().filter(|view| view.live);
-    for view in views.serving.iter().chain(live) {
+    for view in views.live() {
         let ViewSource::Events { event_type, keys } = &view.declared.source else { continue };
         if *event_type != fold.event.event_type {
             continue;
@@ -61,18 +72,11 @@ pub(crate) fn fold_app_event<R: StoredRows>(
             rows_of_event(fold, fold.event, view, keys)
         };
         match rows {
-            Ok(rows) => {
-                for (key, row) in rows {
-                    let put = merged(fold, view, key, row)?;
-                    fold.push(put);
-                }
-            }
+            Ok(rows) => fold_rows(fold, views, view, rows)?,
             // Told once: of the version that is read, not of the one after it.
             Err(what) => {
-                let name = &view.table.name;
-                let decides = views.serving(name).is_none_or(|s| std::ptr::eq(s, view));
-                if decides {
-                    fold.view_mismatch(name, &what);
+                if views.decides(view) {
+                    fold.view_mismatch(&view.table.name, &what);
                 }
             }
         }
@@ -163,14 +167,21 @@ fn key_value_type(column_type: ColumnType) -> ValueType {
     }
 }
 
-/// The rows that an event makes of its own: one, or one for each window that it lies in.
+/// What an event makes of its own: one row, or one for each window that it lies in.
+struct OfEvent {
+    /// The entity's key, without the window.
+    entity: Vec<Value>,
+    /// Each row with its window, if the view has windows.
+    rows: Vec<(Option<(i64, i64)>, Row)>,
+}
+
 fn rows_of_event<R: StoredRows>(
     fold: &Fold<'_, R>,
     event: &Event,
     view: &CompiledView,
     keys: &[ValueAt],
-) -> Result<Vec<(Vec<Value>, Row)>, String> {
-    let mut key = Vec::with_capacity(keys.len() + 1);
+) -> Result<OfEvent, String> {
+    let mut entity = Vec::with_capacity(keys.len() + 1);
     for ((at, join_key), column) in keys.iter().zip(&view.join_keys).zip(&view.table.key) {
         let value_type = match join_key.key_type {
             KeyType::Int64 => ValueType::Int64,
@@ -178,19 +189,45 @@ fn rows_of_event<R: StoredRows>(
         };
         match value_at(event, fold.event_time, at, value_type)? {
             Value::Null => return Err(format!("key {} is missing", column.name)),
-            value => key.push(value),
+            value => entity.push(value),
         }
     }
     let Some(window) = &view.declared.window else {
-        return Ok(vec![(key, state_of_event(fold, event, view, None)?)]);
+        return Ok(OfEvent {
+            entity,
+            rows: vec![(None, state_of_event(fold, event, view, None)?)],
+        });
     };
     let windows = windows_of(window, fold.event_time.micros()).into_iter();
-    let rows = windows.map(|(start, end)| {
-        let mut key = key.clone();
-        key.push(Value::Timestamp(start));
-        Ok((key, state_of_event(fold, event, view, Some(end))?))
-    });
-    rows.collect()
+    let rows = windows
+        .map(|window| Ok((Some(window), state_of_event(fold, event, view, Some(window.1))?)));
+    Ok(OfEvent { entity, rows: rows.collect::<Result<_, String>>()? })
+}
+
+/// Folds what an event makes of its own into the rows of a view.
+fn fold_rows<R: StoredRows>(
+    fold: &mut Fold<'_, R>,
+    views: Views<'_>,
+    view: &CompiledView,
+    OfEvent { entity, rows }: OfEvent,
+) -> Result<(), FoldError> {
+    let closer = Closer::of(view, views.decides(view));
+    for (window, row) in rows {
+        if let Some(Window::Session { gap_ms }) = view.declared.window {
+            let gap_micros = gap_ms.saturating_mul(1_000);
+            session::fold(fold, view, closer, &entity, gap_micros, row)?;
+            continue;
+        }
+        let mut key = entity.clone();
+        key.extend(window.map(|(start, _)| Value::Timestamp(start)));
+        if let (Some(closer), Some(window)) = (closer, window) {
+            closer.fold(fold, &key, window, row)?;
+            continue;
+        }
+        let put = merged(fold, view, key, row)?;
+        fold.push(put);
+    }
+    Ok(())
 }
 
 fn state_of_event<R: StoredRows>(
@@ -201,6 +238,9 @@ fn state_of_event<R: StoredRows>(
 ) -> Result<Row, String> {
     let mut values = vec![Value::Timestamp(fold.event_time.micros())];
     values.extend(window_end.map(Value::Timestamp));
+    if view.declared.lateness_ms.is_some() {
+        values.extend([Value::Null, Value::Int64(0)]);
+    }
     for slot in &columns(view).slots {
         let state = slot.of_event(event, fold.event_time);
         values.extend(state.map_err(|what| format!("feature {}: {what}", slot.name))?);
@@ -225,11 +265,4 @@ fn merged<R: StoredRows>(
         }
     };
     Ok(Put::new(&view.table, key, Some(row)))
-}
-
-fn columns(view: &CompiledView) -> &FeatureColumns {
-    match &view.table.shown {
-        Shown::Features(columns) => columns,
-        Shown::AsStored => &view.no_columns,
-    }
 }

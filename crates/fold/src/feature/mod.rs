@@ -1,21 +1,31 @@
 //! Feature views: declared aggregates of events, or values written elsewhere.
 //!
-//! A row's stored values are `_event_time`, then `window_end` if the view has windows, then the state
-//! of each feature. Rows of one key in several partitions merge at read into the same row.
+//! A row's stored values are `_event_time`, then `window_end` if the view has windows, then `closed_at` and
+//! `corrections` if they close, then the state of each feature. Rows of one key in several partitions
+//! merge at read into the same row.
 
 mod aggregate;
+mod closing;
+mod due;
 mod exact_sum;
 mod fold;
+mod late;
+mod results;
+mod session;
+mod slide;
 mod typed;
+mod windows;
 
 use std::collections::BTreeMap;
 
 use headwater_event::upcast::Step;
-use headwater_topology::{FeatureView, JoinKey, KeyType, Topology, ValueAt, ViewSource, Window};
+use headwater_topology::{FeatureView, JoinKey, KeyType, Topology, ValueAt, ViewSource};
 
 pub use aggregate::{DoesNotFit, Slot};
+pub(crate) use closing::Closer;
 pub use exact_sum::ExactSum;
 pub(crate) use fold::{Views, fold_app_event, fold_written};
+pub use slide::Slide;
 
 use crate::{Column, ColumnType, FOLD_REVISION, KeyedBy, Row, Shown, Table, Value, codec::Damaged};
 
@@ -23,6 +33,10 @@ use crate::{Column, ColumnType, FOLD_REVISION, KeyedBy, Row, Shown, Table, Value
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct FeatureColumns {
     windowed: bool,
+    /// Windows close: two columns tell when they did, and what was mended since.
+    closes: bool,
+    /// Rows are panes of a window that ends at the read's time.
+    slide: Option<Slide>,
     slots: Vec<Slot>,
     descriptions: Vec<String>,
 }
@@ -41,6 +55,20 @@ impl FeatureColumns {
             nullable: false,
             description: "The first moment after the window.".to_owned(),
         });
+        let closed_at = self.closes.then(|| Column {
+            name: "closed_at".to_owned(),
+            column_type: ColumnType::Timestamp,
+            nullable: true,
+            description: "The log's time at which the window closed; null while it is open."
+                .to_owned(),
+        });
+        let corrections = self.closes.then(|| Column {
+            name: "corrections".to_owned(),
+            column_type: ColumnType::Int64,
+            nullable: false,
+            description: "How many late events were folded into the window after it had closed."
+                .to_owned(),
+        });
         let features =
             self.slots.iter().zip(&self.descriptions).map(|(slot, description)| Column {
                 name: slot.name.clone(),
@@ -54,7 +82,8 @@ impl FeatureColumns {
             nullable: false,
             description: "The latest event time that the row has seen.".to_owned(),
         };
-        window_end.into_iter().chain(features).chain([event_time]).collect()
+        let window = window_end.into_iter().chain(closed_at).chain(corrections);
+        window.chain(features).chain([event_time]).collect()
     }
 
     /// The shown values of a row's stored ones, in the order of [`FeatureColumns::columns`].
@@ -91,13 +120,10 @@ impl FeatureColumns {
         let (head_a, mut states_a) = a.split_at_checked(self.head()).ok_or_else(damaged)?;
         let (head_b, mut states_b) = b.split_at_checked(self.head()).ok_or_else(damaged)?;
         let mut merged = Vec::with_capacity(a.len());
-        match (head_a, head_b) {
-            ([Value::Timestamp(a), window @ ..], [Value::Timestamp(b), ..]) => {
-                merged.push(Value::Timestamp(*a.max(b)));
-                merged.extend_from_slice(window);
-            }
-            _ => return Err(damaged()),
-        }
+        let [event_time, window @ ..] = head_a else { return Err(damaged()) };
+        let [other_time, other_window @ ..] = head_b else { return Err(damaged()) };
+        merged.push(later(event_time, other_time).ok_or_else(damaged)?);
+        merged.extend(windows::merge(window, other_window).ok_or_else(damaged)?);
         for slot in &self.slots {
             let (a, rest_a) = states_a.split_at_checked(slot.width()).ok_or_else(damaged)?;
             let (b, rest_b) = states_b.split_at_checked(slot.width()).ok_or_else(damaged)?;
@@ -109,7 +135,19 @@ impl FeatureColumns {
 
     /// The number of stored values before the states.
     fn head(&self) -> usize {
-        1 + usize::from(self.windowed)
+        1 + usize::from(self.windowed) + 2 * usize::from(self.closes)
+    }
+
+    /// How panes are merged into the window that is read, if rows are panes.
+    pub fn slide(&self) -> Option<&Slide> {
+        self.slide.as_ref()
+    }
+}
+
+fn later(a: &Value, b: &Value) -> Option<Value> {
+    match (a, b) {
+        (Value::Timestamp(a), Value::Timestamp(b)) => Some(Value::Timestamp(*a.max(b))),
+        _ => None,
     }
 }
 
@@ -158,7 +196,7 @@ pub(crate) fn table(name: &str, view: &FeatureView, topology: &Topology) -> Tabl
             value_type: feature.value_type,
         })
         .collect();
-    let stored = stored_columns(&slots, view.window.is_some());
+    let stored = stored_columns(&slots, view);
     let mut table = Table {
         schema: "features".to_owned(),
         name: name.to_owned(),
@@ -169,6 +207,8 @@ pub(crate) fn table(name: &str, view: &FeatureView, topology: &Topology) -> Tabl
         stored,
         shown: Shown::Features(FeatureColumns {
             windowed: view.window.is_some(),
+            closes: view.lateness_ms.is_some(),
+            slide: view.window.as_ref().and_then(Slide::of),
             descriptions: view.features.iter().map(|f| f.description.clone()).collect(),
             slots,
         }),
@@ -185,6 +225,16 @@ pub(crate) fn table(name: &str, view: &FeatureView, topology: &Topology) -> Tabl
     table
 }
 
+/// The tables that go with the table of a view whose windows close.
+pub(crate) fn companions(view: &Table) -> [Table; 2] {
+    [due::table(view), late::table(view)]
+}
+
+/// The table of a view's late events.
+pub fn late_events_of(view: &Table) -> Table {
+    late::table(view)
+}
+
 /// Where all keys come from the subject, one key's events are all in one partition.
 fn keyed_by_subject(view: &FeatureView) -> bool {
     match &view.source {
@@ -193,14 +243,17 @@ fn keyed_by_subject(view: &FeatureView) -> bool {
     }
 }
 
-fn stored_columns(slots: &[Slot], windowed: bool) -> Vec<Column> {
+fn stored_columns(slots: &[Slot], view: &FeatureView) -> Vec<Column> {
     let internal = |name: String, column_type| Column {
         name,
         column_type,
         nullable: true,
         description: String::new(),
     };
-    let window_end = windowed.then(|| internal("window_end".to_owned(), ColumnType::Timestamp));
+    let window_end = view.window.is_some().then_some(("window_end", ColumnType::Timestamp));
+    let closing = [("closed_at", ColumnType::Timestamp), ("corrections", ColumnType::Int64)];
+    let closing = closing.into_iter().filter(|_| view.lateness_ms.is_some());
+    let window = window_end.into_iter().chain(closing);
     let states = slots.iter().flat_map(|slot| {
         let name = slot.name.clone();
         slot.stored_types().into_iter().map(move |(end, column_type)| Column {
@@ -212,14 +265,15 @@ fn stored_columns(slots: &[Slot], windowed: bool) -> Vec<Column> {
     });
     [internal("_event_time".to_owned(), ColumnType::Timestamp)]
         .into_iter()
-        .chain(window_end)
+        .chain(window.map(|(name, column_type)| internal(name.to_owned(), column_type)))
         .chain(states)
         .collect()
 }
 
 /// A view's version: the hash of what is stored and how it is folded, and of the fold's revision.
 ///
-/// Descriptions, owners, tags and derived features are not part of it: they change no stored row. The
+/// Descriptions, owners, tags, derived features and how results are told are not part of it: they change
+/// no stored row. The
 /// steps that older events of its source go through are: they may change any.
 fn version(
     name: &str,
@@ -237,8 +291,11 @@ fn version(
         "features": features,
         "fold_revision": FOLD_REVISION,
     });
-    if let (Some(upcasts), Some(fields)) = (upcasts, declaration.as_object_mut()) {
-        fields.insert("upcasts".to_owned(), serde_json::json!(upcasts));
+    if let Some(fields) = declaration.as_object_mut() {
+        // Only where they are: else the versions of all other views would be other ones.
+        fields.extend(upcasts.map(|u| ("upcasts".to_owned(), serde_json::json!(u))));
+        let lateness = view.lateness_ms.map(|ms| ("lateness_ms".to_owned(), ms.into()));
+        fields.extend(lateness);
     }
     let mut hasher = blake3::Hasher::new_derive_key("headwater feature view version v1");
     hasher.update(&headwater_event::canonical_json(&declaration));
@@ -247,23 +304,4 @@ fn version(
         *to = *from;
     }
     version
-}
-
-/// The windows that a moment lies in, the earliest first: of each its first moment and the first after it.
-pub(crate) fn windows_of(window: &Window, time_micros: i64) -> Vec<(i64, i64)> {
-    let (size_ms, every_ms, origin_ms) = match window {
-        Window::Tumbling { size_ms, origin_ms } => (size_ms, size_ms, origin_ms),
-        Window::Hopping { size_ms, every_ms, origin_ms } => (size_ms, every_ms, origin_ms),
-    };
-    let micros = |ms: &i64| ms.saturating_mul(1_000);
-    let (size, every, origin) =
-        (micros(size_ms).max(1), micros(every_ms).max(1), micros(origin_ms));
-    let last = time_micros
-        .saturating_sub(origin)
-        .div_euclid(every)
-        .saturating_mul(every)
-        .saturating_add(origin);
-    let starts =
-        (0..size / every).rev().map(|hops| last.saturating_sub(hops.saturating_mul(every)));
-    starts.map(|start| (start, start.saturating_add(size))).collect()
 }

@@ -83,9 +83,10 @@ impl Partition {
         if views.is_empty() {
             return;
         }
-        let prefixes: Vec<_> = views.iter().map(|view| view.table.prefix()).collect();
+        let tables: Vec<_> = views.iter().flat_map(crate::CompiledView::tables).collect();
+        let prefixes: Vec<_> = tables.iter().map(Table::prefix).collect();
         let ours = |key: &[u8]| prefixes.iter().any(|prefix| key.starts_with(prefix));
-        let versions: Vec<_> = views.iter().map(|view| view.table.version_hex()).collect();
+        let versions: Vec<_> = tables.iter().map(Table::version_hex).collect();
         let mut beside =
             PartitionFold::for_backfill(self.fold.id(), views, &Stored::default()).unwrap();
         let mut rows = MemoryRows::default();
@@ -349,7 +350,7 @@ impl BenchLog {
         rows
     }
 
-    fn stored(&self, table: &Table) -> Vec<(Vec<u8>, StoredRow)> {
+    pub(super) fn stored(&self, table: &Table) -> Vec<(Vec<u8>, StoredRow)> {
         self.partitions
             .values()
             .flat_map(|partition| &partition.rows.latest)
@@ -403,6 +404,8 @@ pub(super) fn topology() -> Topology {
             keys: vec![data("/customer")],
         },
         window,
+        lateness_ms: None,
+        results: None,
         features,
         derived: Vec::new(),
     };

@@ -8,4 +8,6 @@ mod features;
 mod monoid;
 mod partitions;
 mod requests;
+mod sessions;
 mod succession;
+mod windows;

@@ -67,3 +67,19 @@ fn an_event_in_the_wrong_partition_is_folded_once_where_it_belongs() {
         log.partitions[&wrong].fold.head().emitted[&right.fold.id()]
     );
 }
+
+#[test]
+fn what_the_outbox_brings_is_counted_whatever_becomes_of_it() {
+    let mut log = BenchLog::new(2);
+    let right = partition_for(b"7", 2);
+    let (wrong, right) = (PartitionId::Data(1 - right), PartitionId::Data(right));
+    let data = json!({"customer": 7, "order": {"total": 1}});
+    let event = Event::new("1", "https://app", "app.order.placed", "7", data);
+    log.append(right, event.to_record());
+    log.append(wrong, event.to_record());
+    log.settle();
+    assert_eq!(log.features("order_totals")[0][1], Value::Int64(1), "it is a repeat");
+    let head = |log: &BenchLog, id| log.partitions[&id].fold.head().clone();
+    assert_eq!(head(&log, right).counts.repeats, 1);
+    assert_eq!(head(&log, right).received[&wrong], head(&log, wrong).emitted[&right]);
+}

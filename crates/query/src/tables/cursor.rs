@@ -110,10 +110,15 @@ impl Cursor {
     fn seek_in(&mut self, project: &str) {
         let whole_key =
             self.table.keyed_by == KeyedBy::Key && self.filter.columns == self.table.key.len();
+        let all_known = self.filter.columns == self.filter.known_columns;
         let prefix = self.table.key_prefix(project);
         self.steps.extend(self.filter.suffixes.iter().map(|suffix| {
             let mut key = prefix.clone();
             key.extend_from_slice(suffix);
+            if let (Some((start, end)), true) = (&self.filter.within, all_known) {
+                let with = |time: &[u8]| [&key, time].concat();
+                return Step::Range(with(start), with(end));
+            }
             if whole_key { Step::Get(key) } else { Step::Range(key.clone(), after(key)) }
         }));
     }

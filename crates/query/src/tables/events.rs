@@ -16,6 +16,7 @@ use datafusion::{
 };
 use futures::{StreamExt as _, TryStreamExt as _};
 use headwater_event::{ANONYMOUS, Event, Offset, PartitionId, Record, Verifier, decode};
+use serde_json::json;
 
 use super::{
     columns::ColumnBuilder,
@@ -33,7 +34,7 @@ pub(crate) const DESCRIPTION: &str = "Every event on the log. Records that are n
                                       dead_letters; what became of an event is told by the views.";
 
 /// Name, nullable, meaning, in the order of the columns; then the place.
-const COLUMNS: [(&str, bool, &str); 13] = [
+const COLUMNS: [(&str, bool, &str); 14] = [
     ("id", false, "Unique for its source."),
     ("source", false, "Who says it."),
     ("type", false, "What happened, such as `app.order.placed`."),
@@ -47,6 +48,11 @@ const COLUMNS: [(&str, bool, &str); 13] = [
     ("dataschema", true, "The URI of the payload's schema; version 1 if null."),
     ("derived_from", true, "Partition, offset and index that the outbox derived it from."),
     ("data", false, "The payload, as JSON."),
+    (
+        "extensions",
+        true,
+        "All other attributes, as JSON; of a source's event, where its record stands.",
+    ),
 ];
 
 /// The columns.
@@ -257,6 +263,10 @@ fn push(builder: &mut ColumnBuilder, column: &str, event: &Event, record: &Recor
             builder.push_optional_text(outlet.as_deref());
         }
         "data" => builder.push_text(&event.data.to_string()),
+        "extensions" => {
+            let all = (!event.extensions.is_empty()).then(|| json!(event.extensions).to_string());
+            builder.push_optional_text(all.as_deref());
+        }
         "_partition" => builder.push_text(&record.partition.to_string()),
         "_offset" => builder.push_integer(Some(signed(record.offset.0))),
         _ => builder.push_integer(Some(record.appended_at_ms.saturating_mul(1_000))),

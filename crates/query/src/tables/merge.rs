@@ -73,7 +73,7 @@ impl MergeReader {
 }
 
 /// The row of two partitions together stands where its writer's does.
-fn merge(
+pub(crate) fn merge(
     features: &FeatureColumns,
     a: (PartitionId, Vec<u8>),
     b: (PartitionId, Vec<u8>),

@@ -16,12 +16,13 @@ use datafusion::{
     physical_expr::{LexOrdering, PhysicalSortExpr, expressions::Column},
     physical_plan::{ExecutionPlan, empty::EmptyExec},
 };
-use headwater_fold::Table;
+use headwater_fold::{Shown, Table};
 
 use super::{
     cursor::Cursor,
     merge::MergeReader,
     schema::{Origin, row_columns},
+    slide::SlideReader,
     writer::RowWriter,
 };
 use crate::{
@@ -51,6 +52,26 @@ impl RowsTable {
     ) -> Self {
         let (schema, origins) = row_columns(&table);
         Self { table, moment, shown, limits, schema: Arc::new(schema), origins }
+    }
+
+    /// The window that a read of this moment sees, if rows are panes of one.
+    fn slides_to(&self) -> Option<(i64, i64)> {
+        match &self.table.shown {
+            Shown::Features(features) => {
+                Some(features.slide()?.window_at(self.moment.read_time.micros()))
+            }
+            Shown::AsStored => None,
+        }
+    }
+
+    /// What filters say of the keys. The window's beginning is that of no pane.
+    fn filter(&self, filters: &[Expr]) -> KeyFilter {
+        let Some((start, end)) = self.slides_to() else {
+            return KeyFilter::of(&self.table, filters);
+        };
+        let mut entity = Table::clone(&self.table);
+        entity.key.pop();
+        KeyFilter::of(&entity, filters).within(start, end)
     }
 
     /// The partitions to read. A row that is merged is in no one partition before it is.
@@ -98,7 +119,8 @@ impl TableProvider for RowsTable {
         let schema = Arc::new(self.schema.project(wanted)?);
         let origins: Vec<Origin> =
             wanted.iter().filter_map(|place| self.origins.get(*place).copied()).collect();
-        let filter = KeyFilter::of(&self.table, filters);
+        let filter = self.filter(filters);
+        let slides_to = self.slides_to();
         let partitions = self.partitions(&filter);
         if partitions.is_empty() {
             return Ok(Arc::new(EmptyExec::new(schema)));
@@ -108,7 +130,9 @@ impl TableProvider for RowsTable {
             rows_about: self
                 .moment
                 .row_count(&self.table.version_hex())
+                .filter(|_| slides_to.is_none())
                 .and_then(|rows| usize::try_from(rows).ok()),
+            slides_to,
             table: Arc::clone(&self.table),
             shown: self.shown.clone(),
             partitions,
@@ -143,6 +167,8 @@ struct RowsSource {
     origins: Vec<Origin>,
     schema: SchemaRef,
     limits: Limits,
+    /// The window that panes are merged into.
+    slides_to: Option<(i64, i64)>,
     rows_about: Option<usize>,
 }
 
@@ -164,6 +190,9 @@ impl Source for RowsSource {
         if let Some(projects) = &self.filter.projects {
             text.push_str(&format!(", projects={projects:?}"));
         }
+        if self.slides_to.is_some() {
+            text.push_str(", panes merged");
+        }
         if self.table.merged_at_read {
             text.push_str(&format!(", merged over {} partitions", self.partitions.len()));
         }
@@ -171,7 +200,11 @@ impl Source for RowsSource {
     }
 
     fn parts(&self) -> usize {
-        if self.table.merged_at_read { 1 } else { self.partitions.len() }
+        if self.table.merged_at_read || self.slides_to.is_some() {
+            1
+        } else {
+            self.partitions.len()
+        }
     }
 
     fn rows_about(&self) -> Option<usize> {
@@ -188,6 +221,11 @@ impl Source for RowsSource {
             &self.limits,
         );
         let left = fetch.unwrap_or(usize::MAX);
+        if let Some(window) = self.slides_to {
+            let cursors = self.partitions.iter().map(|rows| self.cursor(rows)).collect();
+            let table = Arc::clone(&self.table);
+            return blocking(SlideReader::new(table, window, cursors, writer, left));
+        }
         if self.table.merged_at_read && self.partitions.len() > 1 {
             let cursors = self.partitions.iter().map(|rows| self.cursor(rows)).collect();
             return blocking(MergeReader::new(Arc::clone(&self.table), cursors, writer, left));

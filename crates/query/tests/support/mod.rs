@@ -245,7 +245,11 @@ impl Part {
     fn remember(&mut self) {
         let head = self.fold.head().clone();
         let compiled = match self.past.states.last() {
-            Some(last) if last.head.topology == head.topology => Arc::clone(&last.compiled),
+            Some(last)
+                if last.head.topology == head.topology && last.head.coming == head.coming =>
+            {
+                Arc::clone(&last.compiled)
+            }
             _ => Arc::new(self.fold.compiled().clone()),
         };
         let position = *self.fold.position().unwrap();
@@ -387,6 +391,8 @@ pub(crate) fn topology() -> Topology {
                 keys: vec![ValueAt::Subject],
             },
             window: None,
+            lateness_ms: None,
+            results: None,
             features: vec![
                 feature("spent", ValueType::Float64, Aggregate::Sum(dollars())),
                 feature("mean_spent", ValueType::Float64, Aggregate::Mean(dollars())),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use headwater_event::Schemas;
-use headwater_fold::{Compiled, Table};
+use headwater_fold::{Compiled, CompiledView, Table};
 use headwater_topology::{SourceFile, Topology};
 use proptest::prelude::*;
 use serde_json::json;
@@ -65,7 +65,21 @@ event_types:
     description: Someone ordered something.{upcasts}
   app.visit.made:
     description: Someone looked at a page.
+  app.order.by_channel:
+    description: An order, under its channel.
+    schema: ../schemas/open/v1.json
+  app.day.closed:
+    description: A customer's day has ended.
+    schema: ../schemas/open/v1.json
+derived_events:
+  app.order.by_channel:
+    from: app.order.placed
+    subject: /channel
+    when: {{ /channel: [channel-0, channel-1] }}
 entities:
+  channel:
+    description: Where orders come from.
+    join_keys: {{ channel: string }}
   customer:
     description: Someone who orders.
     join_keys: {{ customer: string }}
@@ -107,6 +121,42 @@ feature_views:
     features:
       orders: {{ count: {total} }}
       last_channel: {{ last: /channel }}
+  order_days:
+    description: What each customer ordered on each day, until late orders are waited for no longer.
+    entity: customer
+    from: app.order.placed
+    keys: {{ customer: subject }}
+    window: {{ tumbling: 1d, lateness: 2d }}
+    features:
+      orders: {{ count: all }}
+      last_channel: {{ last: /channel }}
+    results: app.day.closed
+  order_sessions:
+    description: Orders of a customer with less than a day between them.
+    entity: customer
+    from: app.order.placed
+    keys: {{ customer: subject }}
+    window: {{ session: 20h, lateness: 1d }}
+    features:
+      orders: {{ count: all }}
+      priced: {{ count: {total} }}
+  closed_days:
+    description: How many days of each customer have ended, and how often one was corrected.
+    entity: customer
+    from: app.day.closed
+    keys: {{ customer: subject }}
+    features:
+      told: {{ count: all }}
+      orders: {{ sum: /orders, type: int64 }}
+      corrections: {{ max: /corrections, type: int64 }}
+  channel_orders:
+    description: How many orders came by each channel.
+    entity: channel
+    from: app.order.by_channel
+    keys: {{ channel: subject }}
+    window: {{ hopping: 4d, every: 2d, lateness: 0s }}
+    features:
+      orders: {{ count: all }}
   scores:
     description: What a model says of each customer.
     entity: customer
@@ -138,6 +188,7 @@ feature_views:
         file("topology/app.yaml", yaml),
         file("schemas/app.order.placed/v1.json", order("total", &[]).to_string()),
         file("schemas/app.visit.made/v1.json", visit.to_string()),
+        file("schemas/open/v1.json", json!({"type": "object"}).to_string()),
     ];
     if second {
         let schema = order("amount", &["currency"]).to_string();
@@ -147,7 +198,7 @@ feature_views:
         .unwrap_or_else(|problems| panic!("{variant:?}: {problems:?}"))
 }
 
-/// A view whose keys span partitions.
+/// Views whose keys span partitions.
 const PAGES: &str = "
   page_visits:
     description: How long each page was looked at.
@@ -161,6 +212,14 @@ const PAGES: &str = "
       most: { max: /seconds }
       first_by: { first: subject }
       last_by: { last: subject }
+  recent_visits:
+    description: How often each page was looked at in the last ten days.
+    entity: page
+    from: app.visit.made
+    window: { sliding: 10d, pane: 1d }
+    features:
+      visits: { count: all }
+      seconds: { sum: /seconds }
 ";
 
 /// Every table of feature views that there can be, by version.
@@ -176,8 +235,8 @@ pub(crate) fn view_tables() -> &'static BTreeMap<String, Table> {
                 keeps_days: None,
             };
             let compiled = Compiled::new(&built_in, topology(variant)).unwrap();
-            let of = |view: headwater_fold::CompiledView| (view.table.version_hex(), view.table);
-            tables.extend(compiled.views.into_iter().map(of));
+            let of = |table: Table| (table.version_hex(), table);
+            tables.extend(compiled.views.iter().flat_map(CompiledView::tables).map(of));
         }
         tables
     });

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use headwater_engine::{Folder, stored_rows};
 use headwater_event::Offset;
-use headwater_fold::{Digest, Table, family::built_in_tables};
+use headwater_fold::{CompiledView, Digest, Table, family::built_in_tables};
 use headwater_log::ReadLimits;
 use headwater_query::{AsOf, Moment};
 use headwater_store::{Access, StoreOptions, StoreSet};
@@ -86,8 +86,8 @@ impl Model {
             // have asked for it.
             let compiled = folder.fold().compiled();
             let coming = compiled.coming.iter().filter(|view| view.live);
-            let views = compiled.views.iter().chain(coming).map(|view| &view.table);
-            let here: Vec<Table> = built_in_tables().into_iter().chain(views).cloned().collect();
+            let views = compiled.views.iter().chain(coming).flat_map(CompiledView::tables);
+            let here: Vec<Table> = built_in_tables().into_iter().cloned().chain(views).collect();
             let rows = stored_rows(*id, &store).unwrap();
             here.iter().for_each(|table| seen.add_rows(&*rows, table));
             for (version, digest) in &folder.fold().head().digests {

@@ -7,7 +7,7 @@ use std::{
 
 use arrow::util::display::array_value_to_string;
 use headwater_event::{Offset, PartitionId};
-use headwater_fold::{Digest, StoredRow, Table, family::built_in_tables};
+use headwater_fold::{CompiledView, Digest, StoredRow, Table, family::built_in_tables};
 use headwater_query::{Limits, Moment, QueryOptions, Sql};
 
 use crate::app::view_tables;
@@ -73,9 +73,9 @@ pub(crate) async fn digests(moment: &Moment) -> BTreeMap<String, Digest> {
 }
 
 /// The tables that can be asked for at a moment.
-fn tables(moment: &Moment) -> Vec<&Table> {
-    let views = moment.compiled.views.iter().map(|view| &view.table);
-    built_in_tables().into_iter().chain(views).collect()
+fn tables(moment: &Moment) -> Vec<Table> {
+    let views = moment.compiled.views.iter().flat_map(CompiledView::tables);
+    built_in_tables().into_iter().cloned().chain(views).collect()
 }
 
 impl Seen {
@@ -107,7 +107,14 @@ pub(crate) fn differences(a: &Seen, b: &Seen, kin: Kin) -> Vec<String> {
     };
     let versions: BTreeSet<&String> = a.digests.keys().chain(b.digests.keys()).collect();
     for version in versions.into_iter().filter(|version| !spans(version)) {
-        let (left, right) = (a.digests.get(version), b.digests.get(version));
+        let (mut left, mut right) =
+            (a.digests.get(version).copied(), b.digests.get(version).copied());
+        if kin != Kin::Records && is_of_derived(version) {
+            // Events of several partitions come to one in no fixed order: the rows between differ.
+            for digest in [&mut left, &mut right].into_iter().flatten() {
+                (digest.versions, digest.history) = (0, 0);
+            }
+        }
         if left != right {
             told.push(format!("digests of {}: {left:?} and {right:?}", name(version)));
         }
@@ -127,6 +134,11 @@ pub(crate) fn differences(a: &Seen, b: &Seen, kin: Kin) -> Vec<String> {
         }
     }
     told
+}
+
+/// Whether a view folds events that were derived under another subject.
+fn is_of_derived(version: &str) -> bool {
+    view_tables().get(version).is_some_and(|table| table.name == "channel_orders")
 }
 
 /// The rows of a table, as far as they must be the same.
@@ -170,12 +182,13 @@ fn name(version: &str) -> String {
     format!("{known}@{}", &version[..8])
 }
 
-/// All shown columns of each view, and of two tables that are built in.
+/// All shown columns of each view, and of some tables that are built in.
 fn queries(moment: &Moment) -> Vec<String> {
     let views = moment.compiled.views.iter().map(|view| &view.table);
     let built_in = built_in_tables();
     let built_in = built_in.into_iter().filter(|table| {
-        ["tracking.metric_history", "serving.predictions"].contains(&&*table.full_name())
+        ["tracking.metric_history", "serving.predictions", "log.late_events"]
+            .contains(&&*table.full_name())
     });
     let query = |table: &Table| {
         let shown = table.shown_columns().into_iter().map(|column| column.name);
