@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use axum::http::{Method, StatusCode};
 use headwater_engine::{BuildStatus, DeliveryStatus, SourceStatus};
 use headwater_event::{Offset, Timestamp};
-use headwater_fold::Counts;
+use headwater_fold::{Counts, family::effects::EffectTotals};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{
@@ -40,6 +40,7 @@ enum Name {
     SourceFailing,
     Delivered,
     DeliveryFailing,
+    Effects,
 }
 
 impl Name {
@@ -65,6 +66,7 @@ impl Name {
             Self::SourceFailing => "headwater_source_failing",
             Self::Delivered => "headwater_publication_events",
             Self::DeliveryFailing => "headwater_publication_failing",
+            Self::Effects => "headwater_effects",
         }
     }
 
@@ -92,6 +94,9 @@ impl Name {
             Self::SourceFailing => "1 if a source can't be read at the moment",
             Self::Delivered => "Events that this process put into a publication's topic",
             Self::DeliveryFailing => "1 if a publication's topic can't be written at the moment",
+            Self::Effects => {
+                "Effects that were ever asked for, by effect and the state they are in"
+            }
         }
     }
 
@@ -156,6 +161,12 @@ struct SourcePartition {
     source: String,
     topic: String,
     partition: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EffectState {
+    effect: String,
+    state: &'static str,
 }
 
 /// The counters of this process's requests.
@@ -233,6 +244,7 @@ pub(crate) struct Sample {
     pub(crate) builds: Vec<BuildStatus>,
     pub(crate) sources: Vec<SourceStatus>,
     pub(crate) publications: BTreeMap<String, DeliveryStatus>,
+    pub(crate) effects: Vec<EffectTotals>,
 }
 
 /// What a partition says of itself at one scrape.
@@ -267,6 +279,7 @@ impl Sample {
         self.register_builds(&mut registry);
         self.register_sources(&mut registry);
         self.register_publications(&mut registry);
+        self.register_effects(&mut registry);
         registry
     }
 
@@ -341,6 +354,17 @@ impl Sample {
         }
         Name::Delivered.register(registry, delivered);
         Name::DeliveryFailing.register(registry, failing);
+    }
+
+    fn register_effects(&self, registry: &mut Registry) {
+        let effects = Family::<EffectState, Gauge>::default();
+        for totals in &self.effects {
+            for (state, count) in totals.counts() {
+                let labels = EffectState { effect: totals.effect.clone(), state };
+                effects.get_or_create(&labels).set(count);
+            }
+        }
+        Name::Effects.register(registry, effects);
     }
 
     fn register_counts(&self, registry: &mut Registry) {

@@ -17,6 +17,7 @@ mod client;
 mod data_dir;
 mod demo;
 mod digest;
+mod effects;
 mod events;
 mod exit;
 mod history_choice;
@@ -91,6 +92,9 @@ enum Command {
     /// Draft schemas from events that there are.
     #[command(subcommand)]
     Schema(schema::SchemaCommand),
+    /// List effects, what is done in the world, and give them up.
+    #[command(subcommand)]
+    Effects(effects::EffectsCommand),
     /// Write a working topology, schema, sample and test to start from.
     Init(init::InitArgs),
 }
@@ -121,6 +125,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Digest(args) => digest::run(args).await,
         Command::Snapshot(command) => snapshot::run(command).await,
         Command::Schema(command) => schema::run(command),
+        Command::Effects(command) => effects::run(command).await,
         Command::Init(args) => init::run(args),
     }?;
     Ok(exit.into())

@@ -1,4 +1,4 @@
-//! The live clock: asks for a tick when events came, and now and then when none did.
+//! The live clock: asks for a tick when events came or an effect is due, and now and then when neither is.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -7,7 +7,7 @@ use std::{
 
 use headwater_event::{PartitionId, Timestamp};
 
-use crate::{Engine, folder::Rows, watermark::Watermarks};
+use crate::{Engine, effects::tick_is_due, folder::Rows, watermark::Watermarks};
 
 /// At most one tick in this time.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ pub(crate) async fn run(engine: Engine, mut watermarks: Watermarks) {
         let time = engine.log_time().map_or_else(wall, |log_time| log_time.max(wall()));
         let watermark = watermark(&engine, &mut watermarks, time);
         let idle = ticked_at.elapsed() >= IDLE_TICK_INTERVAL;
-        if seen != Some(activity) || idle || is_due(&engine, watermark) {
+        if seen != Some(activity) || idle || is_due(&engine, watermark) || effect_is_due(&engine) {
             match engine.tick_with(time, Some(watermark)).await {
                 Ok(()) => {
                     seen = Some(activity);
@@ -76,6 +76,15 @@ fn is_due(engine: &Engine, watermark: Timestamp) -> bool {
                 false
             }
         })
+    })
+}
+
+/// Whether an effect waits for the clock.
+fn effect_is_due(engine: &Engine) -> bool {
+    let due = engine.effects_config().run.then(|| tick_is_due(engine, wall()));
+    due.unwrap_or(Ok(false)).unwrap_or_else(|error| {
+        tracing::warn!(%error, "what waits for the clock can't be read; trying again");
+        false
     })
 }
 

@@ -11,6 +11,8 @@ use headwater_log::{ReadLimits, Topics};
 
 use crate::Steps;
 
+use crate::EffectsConfig;
+
 /// Builders that work at once unless told otherwise: folding live events goes before.
 const BUILDERS: usize = 2;
 
@@ -42,6 +44,8 @@ pub struct EngineConfig {
     pub topics: Option<Arc<dyn Topics>>,
     /// How long a caller waits for an outcome before it is told that it is pending.
     pub outcome_timeout: Duration,
+    /// What effects may do in the world.
+    pub effects: EffectsConfig,
 }
 
 impl EngineConfig {
@@ -59,6 +63,7 @@ impl EngineConfig {
             steps: Steps::default(),
             topics: None,
             outcome_timeout: Duration::from_secs(30),
+            effects: EffectsConfig::default(),
         }
     }
 }

@@ -15,7 +15,9 @@ use headwater_event::{
     catalog::names,
     payload::{ClockMode, ClockTickRequested, ClockTicked, RulesRaised, WriterClaimed},
 };
-use headwater_fold::{Compiled, FACT_SOURCE, Head, Outcome, RULES_KNOWN};
+use headwater_fold::{
+    Compiled, FACT_SOURCE, Head, Outcome, RULES_KNOWN, family::effects::EffectTotals,
+};
 use headwater_history::History;
 use headwater_log::{AppendAck, EventLog};
 use headwater_query::Moment;
@@ -29,8 +31,8 @@ use tokio::{
 };
 
 use crate::{
-    Ack, EngineConfig, Error, ErrorKind, Folder, Receipt, Result, Submitted, clock, moment,
-    opening, outbox, partition_thread, publications, sealer,
+    Ack, EffectsConfig, EngineConfig, Error, ErrorKind, Folder, Receipt, Result, Submitted, clock,
+    effects, moment, opening, outbox, partition_thread, publications, sealer,
     shared::{PartitionShared, Progress, Shared},
     sources::{Statuses, Supervisor},
     trim::finish_trimming,
@@ -153,6 +155,9 @@ impl Engine {
         );
         self.spawn(tokio::spawn(outbox));
         self.spawn(tokio::spawn(finish_trimming(self.clone())));
+        if self.effects_config().run {
+            self.spawn(tokio::spawn(effects::run(self.clone())));
+        }
         if let Some(topics) = &self.0.config.topics {
             self.spawn(tokio::spawn(publications::run(self.clone(), Arc::clone(topics))));
             let supervisor = || Supervisor::start(self.clone(), Arc::clone(topics));
@@ -380,6 +385,15 @@ impl Engine {
 
     pub(crate) fn signer(&self) -> &Signer {
         &self.0.signer
+    }
+
+    pub(crate) fn effects_config(&self) -> &EffectsConfig {
+        &self.0.config.effects
+    }
+
+    /// How many of each effect are in which state.
+    pub fn effect_totals(&self) -> Result<Vec<EffectTotals>> {
+        effects::totals(self)
     }
 
     /// Where history is folded beside the stores.

@@ -117,6 +117,27 @@ pub(crate) fn tick_from(snapshot: &Snapshot, from: Offset) -> Result<Option<(Off
     found.map(read_tick).transpose()
 }
 
+/// Where the tick of this number stands.
+pub(crate) fn tick_of(snapshot: &Snapshot, n: u64) -> Result<Option<Offset>> {
+    let Some((last, clock)) = tick_before(snapshot, Offset(u64::MAX))? else { return Ok(None) };
+    let Some((first, _)) = first_tick(snapshot)? else { return Ok(None) };
+    if clock.n < n {
+        return Ok(None);
+    }
+    // Numbers rise with offsets. Invariant: the tick stands from `low` on, and up to `high`.
+    let (mut low, mut high) = (first.0, last.0);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match tick_before(snapshot, Offset(middle))? {
+            Some((at, clock)) if clock.n == n => return Ok(Some(at)),
+            Some((_, clock)) if clock.n > n => high = middle,
+            _ => low = middle + 1,
+        }
+    }
+    let found = tick_before(snapshot, Offset(low))?;
+    Ok(found.filter(|(_, clock)| clock.n == n).map(|(at, _)| at))
+}
+
 /// The last offset before the first tick that is later than `time`; `end` if there is none up to it.
 /// `None` if the first tick of all is later.
 pub(crate) fn last_offset_at(

@@ -143,6 +143,11 @@ built_in! {
     PUBLICATION_DELIVERED = "headwater.publication.delivered", PublicationDelivered, Everywhere, System;
     SOURCE_ADVANCED = "headwater.source.advanced", SourceAdvanced, Control, System;
     SOURCE_RECORD_REFUSED = "headwater.source.record_refused", SourceRecordRefused, Data, System;
+    EFFECT_REQUESTED = "headwater.effect.requested", EffectRequested, Control, Fact;
+    EFFECT_STARTED = "headwater.effect.started", EffectStarted, Control, System;
+    EFFECT_FINISHED = "headwater.effect.finished", EffectFinished, Control, System;
+    EFFECT_COMPLETED = "headwater.effect.completed", EffectCompleted, Control, Fact;
+    EFFECT_CANCEL_REQUESTED = "headwater.effect.cancel_requested", EffectCancelRequested, Control, Request;
 }
 
 /// The built-in type of this name.

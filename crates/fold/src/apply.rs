@@ -10,11 +10,13 @@ use crate::{
     Delivered, Delta, Derived, FACT_SOURCE, Fold, Outcome, PartitionError, PartitionFold,
     Published, StoredRows,
     batch::Batch,
+    effects,
     family::log::{DeadLetter, Rejection},
     fold::rejection_fact,
     judge::Verdict,
     origin,
     outcome::Seen,
+    rules::Rules,
     succession, system,
 };
 
@@ -245,7 +247,9 @@ impl PartitionFold {
             names::TOPOLOGY_APPLIED => self.topology_came(event),
             names::CLOCK_TICKED => {
                 system::apply(&mut self.head, event)?;
-                self.ticked(batch)?
+                let mut derived = self.ticked(batch)?;
+                derived.extend(self.effects_of(batch, record, event)?);
+                derived
             }
             names::TICK_CONTINUED => self.close_windows(batch)?,
             names::PUBLICATION_DELIVERED => {
@@ -279,7 +283,7 @@ impl PartitionFold {
             },
             _ => {
                 system::apply(&mut self.head, event)?;
-                Vec::new()
+                self.effects_of(batch, record, event)?
             }
         };
         self.emit(outbox, record, event, derived);
@@ -292,6 +296,38 @@ impl PartitionFold {
         let place = Delivered { offset: Offset(delivered.offset), index: delivered.index };
         let last = self.head.delivered.entry(delivered.publication).or_insert(place);
         *last = (*last).max(place);
+    }
+
+    /// What the log's own record does to effects, or asks for.
+    fn effects_of<R: StoredRows>(
+        &mut self,
+        batch: &mut Batch<'_, R>,
+        record: &Record,
+        event: &Event,
+    ) -> Result<Vec<Derived>, PartitionError> {
+        if self.id != PartitionId::Control || !Rules::of(&self.head).flows() {
+            return Ok(Vec::new());
+        }
+        let mut writer = event.clone();
+        if let (names::CLOCK_TICKED, Some(clock)) = (&*event.event_type, self.head.clock) {
+            // A tick's own id says where its request stands, which is no content.
+            writer.id = format!("tick-{}", clock.n);
+        }
+        let mut fold = Fold::new(&writer, self.now(), record.offset, &self.head, batch);
+        let declared = &self.compiled.topology.effects;
+        match event.event_type.as_str() {
+            names::CLOCK_TICKED => effects::ticked(&mut fold, declared)?,
+            names::WRITER_CLAIMED => effects::claimed(&mut fold)?,
+            names::EFFECT_REQUESTED | names::EFFECT_STARTED | names::EFFECT_FINISHED => {
+                effects::fold_record(&mut fold)?;
+            }
+            _ => effects::ask(&mut fold, declared),
+        }
+        let delta = fold.finish();
+        for put in delta.puts {
+            batch.apply(&mut self.head, put)?;
+        }
+        Ok(delta.derived)
     }
 
     fn opened(&mut self, event: &Event) {

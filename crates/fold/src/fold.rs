@@ -97,13 +97,29 @@ impl<'a, R: StoredRows> Fold<'a, R> {
 
     /// As [`Fold::get`], where there is nobody to refuse.
     pub(crate) fn read<T: TableRow>(&self, key: &[Value]) -> Result<Option<T>, ApplyError> {
-        let key = T::table().key_of(&self.event.project, key);
+        self.read_in(&self.event.project, key)
+    }
+
+    /// The same in another project.
+    pub(crate) fn read_in<T: TableRow>(
+        &self,
+        project: &str,
+        key: &[Value],
+    ) -> Result<Option<T>, ApplyError> {
+        let key = T::table().key_of(project, key);
         let Some(bytes) = self.latest_bytes(&key)? else { return Ok(None) };
-        let stored = StoredRow::decode(&bytes)?;
-        let RowKey { values, .. } = T::table().read_key(&key)?;
-        T::from_values(values, stored.row.values)
-            .map(Some)
-            .ok_or_else(|| Damaged("row: a value of another type").into())
+        row_of(&key, &bytes).map(Some)
+    }
+
+    /// The first rows of a range, at most so many, as they were before this fold.
+    pub(crate) fn first_in<T: TableRow>(
+        &self,
+        from: &[u8],
+        until: &[u8],
+        limit: usize,
+    ) -> Result<Vec<T>, ApplyError> {
+        let rows = self.rows.first(from, until, limit)?;
+        rows.iter().map(|(key, bytes)| row_of(key, bytes)).collect()
     }
 
     /// The stored bytes under a key, with what this fold changed before.
@@ -135,8 +151,14 @@ impl<'a, R: StoredRows> Fold<'a, R> {
 
     /// Writes a row of a built-in table.
     pub fn put<T: TableRow>(&mut self, row: &T) {
+        let event = self.event;
+        self.put_in(&event.project, row);
+    }
+
+    /// The same in another project.
+    pub(crate) fn put_in<T: TableRow>(&mut self, project: &str, row: &T) {
         let table = T::table();
-        let mut key = table.key_of(&self.event.project, &row.key_values());
+        let mut key = table.key_of(project, &row.key_values());
         if table.keyed_by == crate::KeyedBy::Position {
             self.end_with_position(&mut key);
         }
@@ -156,8 +178,19 @@ impl<'a, R: StoredRows> Fold<'a, R> {
 
     /// Removes a row of a built-in table.
     pub fn remove<T: TableRow>(&mut self, key: &[Value]) {
-        let key = T::table().key_of(&self.event.project, key);
+        let event = self.event;
+        self.remove_in::<T>(&event.project, key);
+    }
+
+    /// The same in another project.
+    pub(crate) fn remove_in<T: TableRow>(&mut self, project: &str, key: &[Value]) {
+        let key = T::table().key_of(project, key);
         self.delta.puts.push(Put::new(T::table(), key, None));
+    }
+
+    /// Removes this row.
+    pub(crate) fn remove_row<T: TableRow>(&mut self, project: &str, row: &T) {
+        self.remove_in::<T>(project, &row.key_values());
     }
 
     pub(crate) fn push(&mut self, put: Put) {
@@ -221,6 +254,14 @@ impl<'a, R: StoredRows> Fold<'a, R> {
     pub fn refuse<T>(&self, reason: Reason, detail: impl Into<String>) -> Result<T, FoldError> {
         Err(Refusal::new(reason, detail).into())
     }
+}
+
+/// A stored row of a built-in table.
+fn row_of<T: TableRow>(key: &[u8], bytes: &[u8]) -> Result<T, ApplyError> {
+    let stored = StoredRow::decode(bytes)?;
+    let RowKey { values, .. } = T::table().read_key(key)?;
+    T::from_values(values, stored.row.values)
+        .ok_or_else(|| Damaged("row: a value of another type").into())
 }
 
 /// The fact that tells of a refused request.

@@ -14,7 +14,7 @@ use headwater_topology::ViewSource;
 
 use crate::{
     Delta, FOLD_REVISION, Fold, FoldError, Outcome, PartitionError, PartitionFold, StoredRows,
-    batch::Batch, family, feature::Views, outcome::Seen, rows::Put, system, time_range,
+    batch::Batch, effects, family, feature::Views, outcome::Seen, rows::Put, system, time_range,
 };
 
 /// What a record turned out to be.
@@ -207,13 +207,23 @@ impl PartitionFold {
         }
     }
 
+    /// Folds the event, then asks for what is to be done about it.
     fn family<R: StoredRows>(&self, fold: &mut Fold<'_, R>) -> Result<(), FoldError> {
+        self.views_of(fold)?;
+        if !self.is_backfill() {
+            effects::ask(fold, &self.compiled.topology.effects);
+        }
+        Ok(())
+    }
+
+    fn views_of<R: StoredRows>(&self, fold: &mut Fold<'_, R>) -> Result<(), FoldError> {
         let handled = match self.id {
             PartitionId::Control => {
                 system::fold_request(fold, &self.built_in, &self.compiled)?
                     || family::tracking::fold(fold)?
                     || family::registry::fold(fold)?
                     || family::serving::fold(fold)?
+                    || effects::cancel(fold)?
             }
             PartitionId::Data(_) => family::serving::fold(fold)?,
         };

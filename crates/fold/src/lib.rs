@@ -15,6 +15,7 @@ pub mod codec;
 mod compiled;
 mod derived_events;
 mod digest;
+mod effects;
 mod evolution;
 pub mod family;
 mod feature;

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Clock, Compiled, CompiledView, Fold, FoldError, Head, Json, LogIdentity, PartitionError,
-    RULES_KNOWN, StoredRows, Value, evolution,
+    RULES_KNOWN, StoredRows, Value, effects, evolution,
     family::{
         features::{FeatureViewRow, VersionState, feature_view, tell},
         log::AppliedTopology,
@@ -86,6 +86,9 @@ fn apply_topology<R: StoredRows>(
     if rules.judge_evolution() {
         evolution::judge(&before.topology, &topology)?;
     }
+    if rules.flows() {
+        effects::declared(fold, &before.topology.effects, &topology.effects)?;
+    }
     let topology = serde_json::to_value(&topology).unwrap_or_default();
     if !rules.activate_later() {
         at_once(fold, &compiled)?;
@@ -127,7 +130,8 @@ fn known_to(rules: Rules, topology: &Topology) -> Result<(), &'static str> {
     };
     let flows = !topology.derived_events.is_empty()
         || !topology.publications.is_empty()
-        || !topology.sources.is_empty();
+        || !topology.sources.is_empty()
+        || !topology.effects.is_empty();
     if !rules.flows() && (flows || topology.feature_views.values().any(later)) {
         return Err("topology: windows that close, and what follows from events, need rules 4");
     }

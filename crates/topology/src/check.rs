@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 
 use crate::{
     derived_events::{DerivedEventDeclared, read_derived_event},
+    effects::{EffectDeclared, read_effect},
     entities::{EntityDeclared, read_entity},
     event_types::{EventTypeDeclared, read_event_type},
     evolution::{Breaking, compatible, unreadable_versions},
     feature_views::{ViewDeclared, read_view},
     fields::{Fields, Given},
     limits::{
-        DERIVED_EVENTS_MAX, ENTITIES_MAX, EVENT_TYPES_MAX, FEATURE_VIEWS_MAX, PUBLICATIONS_MAX,
-        SOURCES_MAX, TOPOLOGY_BYTES_MAX,
+        DERIVED_EVENTS_MAX, EFFECTS_MAX, ENTITIES_MAX, EVENT_TYPES_MAX, FEATURE_VIEWS_MAX,
+        PUBLICATIONS_MAX, SOURCES_MAX, TOPOLOGY_BYTES_MAX,
     },
     link::{Known, link_view},
+    link_effects::{check_effect_circles, link_effect},
     link_flows::{check_circles, link_derived_event, link_publication},
     model::{EventType, FeatureView, Retention, Topology},
     paths::{default_schema_folder, schema_folder},
@@ -26,7 +28,7 @@ use crate::{
     yaml,
 };
 
-const SECTIONS: [&str; 7] = [
+const SECTIONS: [&str; 8] = [
     "event_types",
     "entities",
     "feature_views",
@@ -34,6 +36,7 @@ const SECTIONS: [&str; 7] = [
     "derived_events",
     "publications",
     "sources",
+    "effects",
 ];
 
 /// Reads all YAML files among `files`, and the schemas that they ask for.
@@ -83,6 +86,11 @@ pub fn check(
             (source.name.clone(), link_source(source, &known, written, &mut problems))
         })
         .collect();
+    let effects = declared.effects.iter();
+    let effects = effects
+        .map(|effect| (effect.name.clone(), link_effect(effect, &known, &mut problems)))
+        .collect();
+    check_effect_circles(&declared.effects, &effects, &mut problems);
 
     let topology = Topology {
         event_types: whole(known.event_types),
@@ -92,6 +100,7 @@ pub fn check(
         derived_events: whole(derived_events),
         publications: whole(publications),
         sources: whole(sources),
+        effects: whole(effects),
     };
     check_size(&topology, &sorted, &mut problems);
     if problems.is_empty() { Ok(topology) } else { Err(problems.into_sorted()) }
@@ -106,6 +115,7 @@ struct Declared<'a> {
     derived_events: Vec<DerivedEventDeclared<'a>>,
     publications: Vec<PublicationDeclared<'a>>,
     sources: Vec<SourceDeclared<'a>>,
+    effects: Vec<EffectDeclared<'a>>,
     complete: bool,
 }
 
@@ -119,6 +129,7 @@ impl<'a> Declared<'a> {
             derived_events: Vec::new(),
             publications: Vec::new(),
             sources: Vec::new(),
+            effects: Vec::new(),
             complete: true,
         };
         for file in files.iter().filter(|file| file.is_yaml()) {
@@ -127,13 +138,19 @@ impl<'a> Declared<'a> {
                 continue;
             };
             let Some(node) = node else { continue };
-            declared.read_file(&file.path, &node, problems);
+            declared.read_file(&file.path, &node, files, problems);
         }
         declared.check_twice(problems);
         declared
     }
 
-    fn read_file(&mut self, path: &'a str, node: &yaml::Node<'a>, problems: &mut Problems) {
+    fn read_file(
+        &mut self,
+        path: &'a str,
+        node: &yaml::Node<'a>,
+        files: &[&SourceFile],
+        problems: &mut Problems,
+    ) {
         if matches!(node.kind, yaml::Kind::Nothing) {
             return;
         }
@@ -163,6 +180,9 @@ impl<'a> Declared<'a> {
         if let Some(entry) = fields.entry("retention") {
             self.read_retention(entry, problems);
         }
+        for entry in fields.entries("effects", problems) {
+            self.effects.push(read_effect(entry, files, problems));
+        }
     }
 
     /// There is one for the whole topology.
@@ -185,6 +205,7 @@ impl<'a> Declared<'a> {
         keep_first("derived event", derived_events, |it| (&it.name, it.at), problems);
         keep_first("publication", &mut self.publications, |it| (&it.name, it.at), problems);
         keep_first("source", &mut self.sources, |it| (&it.name, it.at), problems);
+        keep_first("effect", &mut self.effects, |it| (&it.name, it.at), problems);
     }
 
     fn check_counts(&self, problems: &mut Problems) {
@@ -194,6 +215,7 @@ impl<'a> Declared<'a> {
         let derived_events = self.derived_events.get(DERIVED_EVENTS_MAX).map(|it| it.at);
         let publications = self.publications.get(PUBLICATIONS_MAX).map(|it| it.at);
         let sources = self.sources.get(SOURCES_MAX).map(|it| it.at);
+        let effects = self.effects.get(EFFECTS_MAX).map(|it| it.at);
         let found = [
             (sources, "sources", SOURCES_MAX),
             (derived_events, "derived events", DERIVED_EVENTS_MAX),
@@ -201,6 +223,7 @@ impl<'a> Declared<'a> {
             (event_types, "event types", EVENT_TYPES_MAX),
             (entities, "entities", ENTITIES_MAX),
             (views, "feature views", FEATURE_VIEWS_MAX),
+            (effects, "effects", EFFECTS_MAX),
         ];
         for (excess, what, max) in found {
             if let Some(at) = excess {

@@ -59,6 +59,9 @@ pub struct Differences {
     /// Sources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Difference>,
+    /// Effects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<Difference>,
 }
 
 impl Differences {
@@ -71,6 +74,7 @@ impl Differences {
             derived_events: of(&before.derived_events, &after.derived_events),
             publications: of(&before.publications, &after.publications),
             sources: of(&before.sources, &after.sources),
+            effects: of(&before.effects, &after.effects),
         }
     }
 
@@ -83,6 +87,7 @@ impl Differences {
             &self.derived_events,
             &self.publications,
             &self.sources,
+            &self.effects,
         ]
         .into_iter()
         .all(Vec::is_empty)

@@ -15,6 +15,9 @@ mod complaint;
 mod derived_events;
 mod difference;
 mod duration;
+mod effect;
+mod effect_kinds;
+mod effects;
 mod entities;
 mod event_types;
 mod evolution;
@@ -25,6 +28,7 @@ mod filters;
 mod kinds;
 mod limits;
 mod link;
+mod link_effects;
 mod link_features;
 mod link_flows;
 mod link_windows;
@@ -45,7 +49,12 @@ mod yaml;
 
 pub use check::{check, check_against, schema_folders};
 pub use difference::{Change, Difference, Differences};
+pub use effect::{
+    CommandEffect, CommandInput, Effect, EffectInput, EffectKind, EffectLimits, EffectTrigger,
+    HttpEffect,
+};
 pub use evolution::{Breaking, compatible, unreadable};
+pub use link_effects::causes_effects;
 pub use model::{
     Aggregate, CalendarUnit, DerivedEvent, DerivedFeature, Entity, EventType, Feature, FeatureView,
     JoinKey, KeyType, Publication, Retention, Topology, ValueAt, ValueType, ViewSource, Window,

@@ -71,3 +71,27 @@ pub(crate) const TOPOLOGY_BYTES_MAX: usize = 1000 * 1024;
 
 /// Sources in all: each has readers of its own for every partition of its topic.
 pub(crate) const SOURCES_MAX: usize = 100;
+
+/// Effects in all: each tick looks at each of them.
+pub(crate) const EFFECTS_MAX: usize = 200;
+
+/// How often an effect is tried: more is not patience but a mistake.
+pub(crate) const ATTEMPTS_MAX: u32 = 100;
+
+/// By what each pause between tries may be longer than the one before.
+pub(crate) const BACKOFF_FACTOR_MAX: u32 = 100;
+
+/// How many of one effect run at once: each holds a connection or a process.
+pub(crate) const CONCURRENCY_MAX: u32 = 32;
+
+/// Headers of one call.
+pub(crate) const HEADERS_MAX: usize = 50;
+
+/// A query, a header, a program's text: it travels in the topology.
+pub(crate) const EFFECT_TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// A program and its arguments.
+pub(crate) const COMMAND_WORDS_MAX: usize = 64;
+
+/// Files that a program is given, and files that it leaves.
+pub(crate) const COMMAND_FILES_MAX: usize = 16;

@@ -20,6 +20,9 @@ pub struct Topology {
     /// How long the past is kept.
     #[serde(default, skip_serializing_if = "Retention::keeps_all")]
     pub retention: Retention,
+    /// What is done in the world, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub effects: BTreeMap<String, crate::Effect>,
     /// Events that follow from events, by their type.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub derived_events: BTreeMap<String, DerivedEvent>,

@@ -38,6 +38,8 @@ pub(crate) async fn metrics(State(state): State<ApiState>) -> Result<Response, P
         builds: engine.builds(),
         sources: engine.sources(),
         publications: engine.publications(),
+        // What can't be read is left out of one scrape.
+        effects: engine.effect_totals().unwrap_or_default(),
     };
     let text = state
         .metrics()

@@ -19,7 +19,7 @@ use crate::{exit::Exit, output, target::TargetArgs};
 
 pub(crate) use became::{Became, Why};
 pub(crate) use input::Line;
-use send::Sender;
+pub(crate) use send::Sender;
 use summary::Summary;
 
 /// A run that is shorter needs no bar.

@@ -8,7 +8,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use headwater_api::{ApiState, Snapshots};
-use headwater_engine::{Engine, EngineConfig};
+use headwater_engine::{AllowedHost, EffectsConfig, Engine, EngineConfig};
 use headwater_event::{Timestamp, payload::ClockMode};
 use headwater_log::DATA_PARTITIONS_MAX;
 use headwater_query::{Limits, Sql};
@@ -48,6 +48,7 @@ enum Clock {
     headwater serve --data /var/lib/headwater --topology topology --http 127.0.0.1:7070\n  \
     headwater serve --log kafka://127.0.0.1:9092/orders --log-config kafka.properties\n  \
     headwater serve --history s3://bucket/history    old versions of rows go to object storage\n  \
+    headwater serve --effects-allow api.example.com    effects may call this host\n  \
     headwater serve --http 127.0.0.1:0      a free port, told in DIR/server.json\n\n\
     SIGTERM or Ctrl-C ends it within seconds; kill -9 loses nothing. RUST_LOG says what is logged.")]
 pub(crate) struct ServeArgs {
@@ -87,6 +88,12 @@ pub(crate) struct ServeArgs {
     /// A new log's time at its start, as in 1997-01-01T00:00:00Z; with --clock given
     #[arg(long, value_name = "TIME")]
     opened_at: Option<Timestamp>,
+    /// A host that effects may call, as in api.example.com or 127.0.0.1:8080; may be given again
+    #[arg(long = "effects-allow", value_name = "HOST[:PORT]")]
+    effects_allow: Vec<AllowedHost>,
+    /// Let effects run programs: whoever may apply a topology may then run what they like here
+    #[arg(long)]
+    effects_commands: bool,
     /// Where HTTP listens; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070")]
     http: String,
@@ -154,6 +161,12 @@ async fn open(
     config.clock = match args.clock {
         Clock::Live => ClockMode::Live,
         Clock::Given => ClockMode::Given,
+    };
+    config.effects = EffectsConfig {
+        run: true,
+        allow: args.effects_allow.clone(),
+        commands: args.effects_commands,
+        ..EffectsConfig::default()
     };
     let engine = Engine::open(log, stores, config)
         .await

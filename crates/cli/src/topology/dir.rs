@@ -13,6 +13,8 @@ use crate::exit::misuse;
 
 /// A file that is larger is no declaration; the check itself refuses smaller ones than this.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// The check refuses longer ones: they travel in the topology.
+const SCRIPT_BYTES_MAX: u64 = 1024 * 1024;
 /// A folder that holds more is not a folder of schemas.
 const FILES_MAX: usize = 20_000;
 /// Event types are folders within `schemas`; deeper lies nothing of ours.
@@ -48,10 +50,24 @@ pub(crate) fn read(dir: &Path) -> anyhow::Result<Vec<SourceFile>> {
     for folder in files.iter().flat_map(|file| asked_folders(file, &base)) {
         collect_schemas(&folder, 0, &mut schemas)?;
     }
-    for path in &schemas {
+    for path in schemas.iter().chain(&scripts(&base)?) {
         files.push(read_file(path, &base)?);
     }
     Ok(files)
+}
+
+/// Files that programs of effects are given by name.
+fn scripts(base: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let dir = base.join("scripts");
+    if !dir.is_dir() {
+        return Ok(BTreeSet::new());
+    }
+    // What is not text there, nobody can name.
+    let text = |path: &PathBuf| fs::read(path).is_ok_and(|bytes| str::from_utf8(&bytes).is_ok());
+    let small = |path: &PathBuf| {
+        fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() <= SCRIPT_BYTES_MAX)
+    };
+    Ok(entries(&dir)?.into_iter().filter(|path| small(path) && text(path)).collect())
 }
 
 fn is_yaml(path: &Path) -> bool {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use headwater_fold::{Table, family::built_in_tables};
 use headwater_query::{Limits, Sql};
-use headwater_topology::{Problem, SourceFile, Topology, ViewSource, check_against};
+use headwater_topology::{EffectTrigger, Problem, SourceFile, Topology, ViewSource, check_against};
 use serde_json::json;
 
 pub(crate) use self::held::held;
@@ -236,6 +236,17 @@ fn print_declared(topology: &Topology) -> anyhow::Result<()> {
     for (name, source) in &topology.sources {
         let of = format!("{} from topic {}", source.event_type, source.topic);
         table.row(["source", name, &of, &source.description]);
+    }
+    for (name, effect) in &topology.effects {
+        let of = match &effect.trigger {
+            EffectTrigger::On { event_type, .. } => {
+                format!("{} on {event_type}", effect.kind.name())
+            }
+            EffectTrigger::Every { every_ms } => {
+                format!("{} every {} s", effect.kind.name(), every_ms / 1_000)
+            }
+        };
+        table.row(["effect", name, &of, &effect.description]);
     }
     output::line(table.to_string())?;
     eprintln!("no problems; topology {}", topology.hash());

@@ -75,6 +75,7 @@ fn print(plan: &Plan) -> anyhow::Result<()> {
         ("source", &plan.sources),
         ("derived event", &plan.derived_events),
         ("publication", &plan.publications),
+        ("effect", &plan.effects),
     ];
     for (what, differences) in declared {
         for difference in differences {

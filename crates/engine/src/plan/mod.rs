@@ -52,6 +52,9 @@ pub struct Plan {
     /// Publications.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub publications: Vec<Difference>,
+    /// Effects that are declared otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<Difference>,
 }
 
 /// A feature view that would change.
@@ -119,7 +122,7 @@ pub struct FeatureDifference {
 impl Plan {
     /// Whether applying would change nothing.
     pub fn is_empty(&self) -> bool {
-        let flows = [&self.derived_events, &self.publications];
+        let flows = [&self.derived_events, &self.publications, &self.effects];
         let declared = [&self.event_types, &self.entities, &self.sources].into_iter().chain(flows);
         declared.into_iter().all(Vec::is_empty) && self.feature_views.is_empty()
     }
@@ -234,6 +237,7 @@ async fn plan_at(
         sources: declared.sources,
         derived_events: declared.derived_events,
         publications: declared.publications,
+        effects: declared.effects,
     };
     let pairs: BTreeMap<&str, (&CompiledView, &CompiledView)> = plan
         .feature_views

@@ -4,6 +4,7 @@
 //! here by `cargo xtask schemas`, and a test holds the two equal. Older versions' schemas lie beside it,
 //! as they were; [`upcast`](crate::upcast) makes their payloads the newest.
 
+mod effect;
 mod feature;
 mod registry;
 mod serving;
@@ -11,6 +12,10 @@ mod source;
 mod system;
 mod tracking;
 
+pub use effect::{
+    EffectCancelRequested, EffectCause, EffectCompleted, EffectFinished, EffectOutcome,
+    EffectRequested, EffectStarted,
+};
 pub use feature::FeatureWritten;
 pub use registry::{
     ModelAliasRemoveRequested, ModelAliasRemoved, ModelAliasSet, ModelAliasSetRequested,

@@ -1,5 +1,6 @@
 //! The built-in views, one module a family: its tables' rows, and how its events change them.
 
+pub mod effects;
 pub mod features;
 pub mod log;
 pub mod registry;
@@ -33,5 +34,11 @@ pub fn built_in_tables() -> Vec<&'static Table> {
         serving::RolloutRevision::table(),
         serving::Prediction::table(),
         serving::Label::table(),
+        effects::Effect::table(),
+        effects::EffectGiven::table(),
+        effects::EffectDue::table(),
+        effects::EffectTotals::table(),
+        effects::EffectDeclaration::table(),
+        effects::EffectSchedule::table(),
     ]
 }

@@ -450,7 +450,6 @@ pub(super) fn topology() -> Topology {
             ("orders_monthly".to_owned(), monthly),
             ("scores".to_owned(), scores),
         ]),
-        retention: headwater_topology::Retention::default(),
         ..Topology::default()
     }
 }

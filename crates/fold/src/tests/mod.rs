@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bench_log;
+mod effects;
 mod evolution;
 mod features;
 mod monoid;
