@@ -79,6 +79,11 @@ stage 4
 "$BINARY" produce "$HERE/app/5/between.jsonl" --data data >&2
 "$BINARY" log trim origin --data data --yes >&2
 stage 5
+stage 6
+for file in tick-1 correction tick-2 late; do
+    sleep 1 # a tick comes to every partition before what is late for it
+    "$BINARY" produce "$HERE/app/6/$file.jsonl" --data data >&2 || [ $? = 1 ]
+done
 stop
 
 "$BINARY" replay verify --data data >&2

@@ -14,5 +14,9 @@ select reason, event_type, key, detail from dead_letters order by reason, event_
 select name, active, version from feature_views order by name
 select type, dataschema, count(*) as n from events group by type, dataschema order by type, dataschema
 select customer, window_start, orders from orders_of_two_days order by customer, window_start
+select customer, window_start, window_end, closed_at, corrections, orders from order_days order by customer, window_start
+select customer, window_start, window_end, closed_at, corrections, orders from order_sessions order by customer, window_start
+select channel, orders from channel_orders order by channel
+select view, subject, window_start, watermark, event_time from late_events order by view, subject, event_time
 select hash from topologies order by hash
 select sum(records) as records, sum(accepted) as accepted, sum(repeats) as repeats, sum(rejections) as rejections, sum(dead_letters) as dead_letters, sum(misrouted) as misrouted from positions

@@ -34,7 +34,10 @@ pub enum EffectStep {
 /// Told of the steps of tries, with the effect's name; on `false` the try stops there for good, as if the
 /// process had ended.
 #[derive(Clone)]
-pub struct EffectWatch(pub Arc<dyn Fn(EffectStep, &str) -> bool + Send + Sync>);
+pub struct EffectWatch(pub Arc<Watched>);
+
+/// Is told of a step of an effect, by its key; whether to go on.
+pub(super) type Watched = dyn Fn(EffectStep, &str) -> bool + Send + Sync;
 
 impl fmt::Debug for EffectWatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

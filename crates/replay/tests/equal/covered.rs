@@ -20,7 +20,7 @@ use crate::{
 const WORKLOADS: usize = 20;
 
 /// Always the same.
-fn sample() -> Vec<Step> {
+pub(crate) fn sample() -> Vec<Step> {
     let mut runner = TestRunner::deterministic();
     let steps = std::iter::repeat_with(|| steps().new_tree(&mut runner).unwrap().current());
     // What is long adds nothing here.

@@ -22,6 +22,7 @@ mod app;
 mod broken;
 mod carry;
 mod case;
+mod case_folder;
 mod covered;
 mod drive;
 mod events;

@@ -11,6 +11,7 @@ use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunne
 
 use crate::{
     case::{Case, Course, case},
+    case_folder,
     events::{Act, acts},
     moments::{self, Model},
     place::{LogKind, Positions},
@@ -63,10 +64,15 @@ fn run(log: LogKind, test: &str) {
         });
         match found {
             Ok(()) => println!("case {seed}: {:.1} s", began.elapsed().as_secs_f64()),
-            Err(TestError::Fail(why, case)) => panic!(
-                "{why}\n\nthe smallest case that fails: {case:#?}\n\nto repeat it: {SEED}={seed} \
-                 {CASES_ASKED}=1 cargo test --workspace --test equal {test}"
-            ),
+            Err(TestError::Fail(why, case)) => {
+                let folder = case_folder::write(seed, &why.to_string(), &acts(&case.steps));
+                panic!(
+                    "{why}\n\nthe smallest case that fails: {case:#?}\n\nits events as a case of \
+                     replay-tests: {}\n\nto repeat it: {SEED}={seed} {CASES_ASKED}=1 \
+                     cargo test --workspace --test equal {test}",
+                    folder.display()
+                )
+            }
             Err(error @ TestError::Abort(_)) => panic!("case {seed}: {error}"),
         }
     }
