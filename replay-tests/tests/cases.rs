@@ -52,6 +52,7 @@ cases! {
     clock_jumps
     clock_summer_time
     crash_and_restart
+    effects_deadlines
     feature_decimals
     feature_exact_sums
     feature_merged_views

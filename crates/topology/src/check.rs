@@ -68,7 +68,6 @@ pub fn check(
         .iter()
         .map(|view| (view.name.clone(), link_view(view, &known, &mut problems)))
         .collect();
-    check_circles(&declared.derived_events, &views, &mut problems);
     let derived_events = declared
         .derived_events
         .iter()
@@ -90,7 +89,11 @@ pub fn check(
     let effects = effects
         .map(|effect| (effect.name.clone(), link_effect(effect, &known, &mut problems)))
         .collect();
+    let circles = problems.count();
     check_effect_circles(&declared.effects, &effects, &mut problems);
+    if problems.count() == circles {
+        check_circles(&declared.derived_events, &views, &effects, &mut problems);
+    }
 
     let topology = Topology {
         event_types: whole(known.event_types),

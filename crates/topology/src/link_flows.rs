@@ -6,6 +6,7 @@ use headwater_event::catalog::{self, Role};
 
 use crate::{
     derived_events::DerivedEventDeclared,
+    effect::{Effect, EffectTrigger},
     fields::Given,
     link::{Known, find},
     link_features::Payload,
@@ -72,10 +73,12 @@ pub(crate) fn link_publication(
     declared.whole()
 }
 
-/// What follows from what, through derived events and the results of views: a circle would never end.
+/// What follows from what, through derived events and the results of views and effects: a circle would never
+/// end.
 pub(crate) fn check_circles(
     derived: &[DerivedEventDeclared<'_>],
     views: &BTreeMap<String, Option<FeatureView>>,
+    effects: &BTreeMap<String, Option<Effect>>,
     problems: &mut Problems,
 ) {
     let mut follows: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -89,6 +92,13 @@ pub(crate) fn check_circles(
             (&view.source, &view.results)
         {
             follows.entry(event_type).or_default().insert(results);
+        }
+    }
+    for effect in effects.values().flatten() {
+        if let (EffectTrigger::On { event_type, .. }, Some(result)) =
+            (&effect.trigger, &effect.result)
+        {
+            follows.entry(event_type).or_default().insert(result);
         }
     }
     let places: BTreeMap<&str, At<'_>> =

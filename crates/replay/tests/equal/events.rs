@@ -248,6 +248,10 @@ impl Writer {
                 let data = json!({"name": model_of(model), "alias": format!("alias-{alias}")});
                 self.event(names::MODEL_ALIAS_REMOVE_REQUESTED, model_of(model), None, data)
             }
+            Asked::CancelEffect { key } => {
+                let data = json!({"effect": "nothing", "key": format!("{key:032x}")});
+                self.event(names::EFFECT_CANCEL_REQUESTED, "nothing".to_owned(), None, data)
+            }
             Asked::Rollout { rollout, model, percent, sum, expected } => {
                 let rollout = format!("rollout-{rollout}");
                 let rest = sum.saturating_sub(*percent);

@@ -107,6 +107,10 @@ pub(crate) enum Asked {
         model: u8,
         alias: u8,
     },
+    /// Of an effect that nobody asked for.
+    CancelEffect {
+        key: u8,
+    },
     Rollout {
         rollout: u8,
         model: u8,
@@ -265,6 +269,7 @@ fn asked() -> impl Strategy<Value = Asked> {
             Asked::Alias { model, alias, version, expected }
         }),
         1 => (0..2_u8, 0..2_u8).prop_map(|(model, alias)| Asked::Unalias { model, alias }),
+        1 => (0..2_u8).prop_map(|key| Asked::CancelEffect { key }),
         2 => rollout.prop_map(|(rollout, model, percent, sum, expected)| {
             Asked::Rollout { rollout, model, percent, sum, expected }
         }),
